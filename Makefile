@@ -1,0 +1,48 @@
+# wxauth. Needs Python 3.10 or newer, make and a package index; everything else goes into .venv.
+
+PYTHON ?= python3
+UV     ?= uv
+HOST   ?= 127.0.0.1
+PORT   ?= 8000
+
+python := .venv/bin/python
+lock   := $(UV) pip compile --quiet --universal --python-version 3.10 --no-python-downloads \
+          --generate-hashes --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all lint lock
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
+
+setup: .venv/run.stamp ## Make .venv and install what the server needs
+
+run: setup ## Start the server and the simulated WeChat (HOST and PORT choose the address)
+	$(python) manage.py migrate --verbosity 0
+	$(python) manage.py dev --host $(HOST) --port $(PORT)
+
+test: .venv/dev.stamp ## Run the tests on SQLite
+	$(python) -m pytest
+
+test-all: .venv/dev.stamp .venv/databases.stamp ## Run the tests on SQLite, PostgreSQL and MariaDB, and the wheel's
+	$(python) tests/databases.py
+
+lint: .venv/dev.stamp ## Check style, formatting, types and imports
+	$(python) -m ruff check
+	$(python) -m ruff format --check
+	$(python) -m mypy
+	.venv/bin/lint-imports
+
+lock: ## Resolve the newest versions for every Python at once (needs uv)
+	$(lock) --upgrade pyproject.toml --group dev --output-file requirements/dev.txt
+	$(lock) --upgrade pyproject.toml --group run --constraints requirements/dev.txt --output-file requirements/run.txt
+	$(lock) --upgrade --group databases --constraints requirements/dev.txt --output-file requirements/databases.txt
+
+# A stamp is newer than the list that it stands for, so that a second call has nothing to do.
+.venv/%.stamp: requirements/%.txt | .venv/bin/python
+	@echo "Installing $< into .venv ..."
+	@$(python) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
