@@ -1,0 +1,189 @@
+"""The settings of wxauth: one dict ``WXAUTH`` in the project's settings, one property per key here.
+
+Every property reads ``django.conf.settings`` at access, so ``override_settings`` simply works and
+nothing has to be reloaded. What is *built* from settings (clients, keyrings, the adapter) lives in
+``wiring`` and is rebuilt on ``setting_changed``. That a value is wrong is said by ``checks``; here
+an unusable value raises ``ImproperlyConfigured``, without printing it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from .exceptions import UnknownApp
+from .types import App, Kind, Secret
+
+OFFICIAL_API_BASE = "https://api.weixin.qq.com"
+#: Where ``manage.py wxauth_sandbox`` listens unless told otherwise.
+SANDBOX_API_BASE = "http://127.0.0.1:8001"
+#: The appid of a login that names none, while the sandbox stands in for WeChat.
+SANDBOX_APPID = "wx5a4db0c0ffee0001"
+#: The one AppSecret that the sandbox accepts. Not a secret: the sandbox exists under DEBUG only.
+SANDBOX_SECRET = "sandbox"  # noqa: S105
+
+#: Looser than what was ever seen (``wx`` and 16 hex digits): WeChat promises no shape.
+APPID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+
+
+class Settings:
+    """``WXAUTH``, typed. Durations are in seconds."""
+
+    @property
+    def declared(self) -> Mapping[str, Any]:
+        """The dict as the project wrote it."""
+        value = getattr(settings, "WXAUTH", {})
+        if not isinstance(value, Mapping):
+            raise ImproperlyConfigured("WXAUTH must be a dict.")
+        return value
+
+    # -- applications --------------------------------------------------------------------------
+
+    @property
+    def APPS(self) -> dict[str, App]:
+        """appid → App, from ``{"wx…": {"SECRET": …, "KIND": …, "PLATFORM": …, "NAME": …}}``."""
+        try:
+            return {
+                appid: App(
+                    appid=appid,
+                    secret=Secret(row["SECRET"]),
+                    kind=Kind(row.get("KIND", Kind.MINIPROGRAM)),
+                    platform=row.get("PLATFORM", "default"),
+                    name=row.get("NAME", ""),
+                )
+                for appid, row in self.declared.get("APPS", {}).items()
+            }
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # The mistake itself may be a secret in the wrong place: it is not repeated.
+            raise ImproperlyConfigured(
+                'WXAUTH["APPS"] is not well-formed; manage.py check says where.'
+            ) from None
+
+    @property
+    def DEFAULT_APP(self) -> str | None:
+        """The appid of a login that names none: the setting, else the only app there is."""
+        declared: str | None = self.declared.get("DEFAULT_APP")
+        if declared:
+            return declared
+        if self.SANDBOX:
+            return SANDBOX_APPID
+        appids = list(self.declared.get("APPS", {}))
+        return appids[0] if len(appids) == 1 else None
+
+    @property
+    def SANDBOX(self) -> bool:
+        """Whether the built-in sandbox stands in for WeChat. It does not exist without DEBUG."""
+        return bool(self.declared.get("SANDBOX", False)) and settings.DEBUG
+
+    def get_app(self, appid: str | None = None) -> App:
+        """The app of this appid, or the default one. Raises ``UnknownApp``.
+
+        Under the sandbox any appid is an app: a newcomer's mini-program already has its own
+        (developer tools will not open a project without one) and no secret for it is at hand.
+        """
+        name = self.DEFAULT_APP if appid is None else appid
+        if name is None:
+            raise UnknownApp("No appid was sent, and there is no default app.")
+        app = self.APPS.get(name)
+        if app is None and self.SANDBOX and APPID.fullmatch(name):
+            app = App(appid=name, secret=Secret(SANDBOX_SECRET), name="sandbox")
+        if app is None:
+            raise UnknownApp("This appid is not configured.")
+        return app
+
+    # -- WeChat --------------------------------------------------------------------------------
+
+    @property
+    def API_BASE(self) -> str:
+        """WeChat's server, without a final slash."""
+        default = SANDBOX_API_BASE if self.SANDBOX else OFFICIAL_API_BASE
+        base: str = self.declared.get("API_BASE") or default
+        return base.rstrip("/")
+
+    @property
+    def CONCURRENCY(self) -> int:
+        """Calls to WeChat at once per process: the size of the connection pool."""
+        return int(self.declared.get("CONCURRENCY", 8))
+
+    # -- logins --------------------------------------------------------------------------------
+
+    @property
+    def TOKEN_TTL(self) -> int:
+        """How long a login lives."""
+        return int(self.declared.get("TOKEN_TTL", 7 * 24 * 3600))
+
+    @property
+    def SIGNUP(self) -> str:
+        """Who may become a user: ``always`` or ``closed``."""
+        return str(self.declared.get("SIGNUP", "always"))
+
+    @property
+    def ADAPTER(self) -> str:
+        """Dotted path of the project's subclass of ``wxauth.adapter.Adapter``."""
+        return str(self.declared.get("ADAPTER", "wxauth.adapter.Adapter"))
+
+    # -- encrypted data ------------------------------------------------------------------------
+
+    @property
+    def DATA_MAX_AGE(self) -> int:
+        """How old encrypted data may be by its watermark; 0 switches the question off."""
+        return int(self.declared.get("DATA_MAX_AGE", 300))
+
+    @property
+    def REQUIRE_WATERMARK(self) -> bool:
+        """Whether open data other than user info and phone numbers must carry a watermark too.
+
+        User info and phone numbers always must (protocol: 3.2).
+        """
+        return bool(self.declared.get("REQUIRE_WATERMARK", True))
+
+    # -- secrets at rest -----------------------------------------------------------------------
+
+    @property
+    def ENCRYPTION_KEYS(self) -> Sequence[str]:
+        """Newest first: the first seals, all open. Each is URL-safe base64 of 32 random bytes."""
+        keys = self.declared.get("ENCRYPTION_KEYS", ())
+        if isinstance(keys, str) or not keys:
+            raise ImproperlyConfigured(
+                'WXAUTH["ENCRYPTION_KEYS"] must be a list of keys; make one with '
+                "manage.py wxauth_generate_key."
+            )
+        return list(keys)
+
+    @property
+    def LOOKUP_KEY(self) -> str:
+        """The key of the hashes by which a phone number is found. Never rotated in place."""
+        key: str = self.declared.get("LOOKUP_KEY", "")
+        if not key:
+            raise ImproperlyConfigured(
+                'WXAUTH["LOOKUP_KEY"] is missing; make one with manage.py wxauth_generate_key.'
+            )
+        return key
+
+    # -- HTTP ----------------------------------------------------------------------------------
+
+    @property
+    def TRUSTED_PROXIES(self) -> int:
+        """How many proxies stand in front, each adding one address to X-Forwarded-For."""
+        return int(self.declared.get("TRUSTED_PROXIES", 0))
+
+    @property
+    def ENVELOPE(self) -> str | None:
+        """Dotted path of ``(status, body) → (status, body)``, for front ends that want one."""
+        value: str | None = self.declared.get("ENVELOPE")
+        return value
+
+    @property
+    def USER_SERIALIZER(self) -> str:
+        """Dotted path of the serializer of the user object, given a ``Person``."""
+        return str(self.declared.get("USER_SERIALIZER", "wxauth.api.serializers.UserSerializer"))
+
+
+#: The keys of ``WXAUTH``: whatever else stands there is a mistake that ``checks`` names.
+KEYS = frozenset(name for name in vars(Settings) if name.isupper())
+
+conf = Settings()
