@@ -1,0 +1,87 @@
+"""What WeChat's errcodes mean for us: one table, closed by default. (protocol 1.6)
+
+The next one is a row in ``ROWS`` and a line in its test: the number, the exception, what it means
+and, where the operator must act, what to do (the log shows it; a phone never does). Choose by what
+the *phone* can do: log in again (``InvalidCode``, ``CodeUsed``), nothing (``Blocked``), the same
+again later (``WeChatUnavailable``: the code was not consumed; ``WeChatLimit``). An errcode that is
+not in the table is ``Misconfigured``: it is logged, and nobody gets in by accident.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..exceptions import (
+    Blocked,
+    CodeUsed,
+    InvalidCode,
+    Misconfigured,
+    WeChatLimit,
+    WeChatUnavailable,
+    WxauthError,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    errcode: int
+    error: type[WxauthError]
+    meaning: str
+    #: Seconds, for ``WeChatLimit``.
+    retry_after: int = 60
+
+
+ROWS = (
+    # -- the code, the person ----------------------------------------------------------------------
+    Row(40029, InvalidCode, "The login code is wrong, expired, or of another appid."),
+    Row(42003, InvalidCode, "The login code is expired."),
+    Row(40163, CodeUsed, "The login code was exchanged before."),
+    Row(40226, Blocked, "WeChat blocks the login of this person, as a high risk."),
+    Row(50002, Blocked, "WeChat restricts this person: the account is frozen or cancelled."),
+    # -- later -------------------------------------------------------------------------------------
+    # WeChat allows one repetition, but a person waits: the phone is told to come back instead.
+    Row(-1, WeChatUnavailable, "WeChat is busy."),
+    Row(44990, WeChatLimit, "Too many calls in this second.", retry_after=1),
+    Row(44991, WeChatLimit, "Too many calls in this minute."),
+    # The hour at which a day's quota starts anew is not promised.
+    Row(44993, WeChatLimit, "Too many calls today.", retry_after=3600),
+    # A day's quota, or a minute's in older documentation: ask again some time in between.
+    Row(45009, WeChatLimit, "The API quota of the app is used up.", retry_after=600),
+    Row(45011, WeChatLimit, "The minute quota is used up."),
+    # -- the operator ------------------------------------------------------------------------------
+    Row(40002, Misconfigured, "The grant_type is wrong: a bug of wxauth, please report it."),
+    Row(40013, Misconfigured, "WeChat does not know the appid: compare it, capitals count."),
+    Row(40066, Misconfigured, "There is no such path: check API_BASE."),
+    Row(40097, Misconfigured, "A parameter is wrong: a bug of wxauth, please report it."),
+    Row(40125, Misconfigured, "The AppSecret is wrong, or of another app: set the current one."),
+    Row(
+        40164,
+        Misconfigured,
+        "The address of this server is not in the app's API IP whitelist (API IP 白名单): add the "
+        "address by which it reaches the internet.",
+    ),
+    Row(40243, Misconfigured, "The AppSecret is frozen (冻结): unfreeze it in WeChat's console."),
+    Row(41002, Misconfigured, "The appid was empty: check the app's configuration."),
+    Row(41004, Misconfigured, "The AppSecret was empty: check the app's configuration."),
+    Row(41008, Misconfigured, "The login code was empty: a bug of wxauth, please report it."),
+    Row(48001, Misconfigured, "This API is not granted to the app: check its permissions."),
+    Row(48017, Misconfigured, "A retired address of WeChat was called: is it pinned somewhere?"),
+)
+
+_TABLE = {row.errcode: row for row in ROWS}
+
+
+def classify(errcode: int, rid: str) -> WxauthError:
+    """The exception, to be raised by the caller, for an errcode other than 0."""
+    row = _TABLE.get(errcode)
+    if row is None or row.error is Misconfigured:
+        return Misconfigured(errcode, rid)
+    if row.error is WeChatLimit:
+        return WeChatLimit(row.meaning, retry_after=row.retry_after)
+    return row.error(row.meaning)
+
+
+def meaning(errcode: int) -> str:
+    """What an errcode means, for the log."""
+    row = _TABLE.get(errcode)
+    return row.meaning if row else "This errcode is not known here: look it up by its rid."
