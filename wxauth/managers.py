@@ -1,0 +1,61 @@
+"""How rows are found. Everything reads from the database that is written to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models, router
+
+if TYPE_CHECKING:
+    from .models import Login, OpenId  # noqa: F401 - named in strings below
+
+M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+class PrimaryManager(models.Manager[M]):
+    """Reads where wxauth writes.
+
+    A replica behind the primary does not know the login of a moment ago, nor that one was ended:
+    a project's router that sends reads to it would let a revoked token in.
+    """
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        return super().get_queryset().using(router.db_for_write(self.model))
+
+
+class OpenIdQuerySet(models.QuerySet["OpenId"]):
+    def for_user(self, user: AbstractBaseUser, appid: str) -> OpenIdQuerySet:
+        """The openids of this user in this app, newest first (almost always one).
+
+        What WeChat Pay and subscription messages need on the server::
+
+            OpenId.objects.for_user(user, appid).first()
+        """
+        return self.filter(identity__person=user.pk, appid=appid).order_by("-pk")
+
+    def with_owner(self, appid: str, openid: str) -> OpenIdQuerySet:
+        """This openid with everything that a login asks about it, in one statement."""
+        return self.filter(appid=appid, openid=openid).select_related("identity__person__user")
+
+
+class LoginQuerySet(models.QuerySet["Login"]):
+    def for_digest(self, digest: str) -> LoginQuerySet:
+        """The login of a token with everything that a request asks about it, in one statement."""
+        return self.filter(digest=digest).select_related("person__user", "via")
+
+    def live(self, now: datetime) -> LoginQuerySet:
+        return self.filter(revoked_at=None, expires_at__gt=now)
+
+    def revoke(self, now: datetime) -> int:
+        """End these logins: their tokens die and their session_keys are forgotten."""
+        return self.filter(revoked_at=None).update(revoked_at=now, sealed_session_key=None)
+
+
+class OpenIdManager(PrimaryManager.from_queryset(OpenIdQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class LoginManager(PrimaryManager.from_queryset(LoginQuerySet)):  # type: ignore[misc]
+    pass

@@ -1,0 +1,129 @@
+import django.db.models.deletion
+import wxauth.fields
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Identity',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('platform', wxauth.fields.ByteExactField(max_length=32, verbose_name='platform')),
+                ('unionid', wxauth.fields.ByteExactField(blank=True, max_length=64, null=True, verbose_name='unionid')),
+            ],
+            options={
+                'verbose_name': 'identity',
+                'verbose_name_plural': 'identities',
+            },
+        ),
+        migrations.CreateModel(
+            name='OpenId',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('appid', wxauth.fields.ByteExactField(max_length=32, verbose_name='appid')),
+                ('openid', wxauth.fields.ByteExactField(max_length=64, verbose_name='openid')),
+                ('failures', models.PositiveSmallIntegerField(default=0, verbose_name='failures')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
+                ('identity', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='openids', to='wxauth.identity', verbose_name='identity')),
+            ],
+            options={
+                'verbose_name': 'openid',
+                'verbose_name_plural': 'openid',
+            },
+        ),
+        migrations.CreateModel(
+            name='Person',
+            fields=[
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='wxauth_person', serialize=False, to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('nickname', models.CharField(blank=True, max_length=64, verbose_name='nickname')),
+                ('nickname_appid', wxauth.fields.ByteExactField(blank=True, max_length=32, verbose_name='nickname from app')),
+                ('avatar', models.FileField(blank=True, max_length=200, upload_to='wxauth/avatars/', verbose_name='avatar')),
+                ('avatar_url', models.CharField(blank=True, max_length=1024, verbose_name='avatar address')),
+                ('avatar_appid', wxauth.fields.ByteExactField(blank=True, max_length=32, verbose_name='avatar from app')),
+                ('sealed_phone', wxauth.fields.ByteExactField(blank=True, max_length=255, null=True, verbose_name='sealed phone')),
+                ('phone_hash', wxauth.fields.ByteExactField(blank=True, max_length=43, null=True, verbose_name='phone hash')),
+                ('phone_tail', wxauth.fields.ByteExactField(blank=True, max_length=16, null=True, verbose_name='phone tail hash')),
+                ('phone_appid', wxauth.fields.ByteExactField(blank=True, max_length=32, verbose_name='phone from app')),
+                ('blocked_at', models.DateTimeField(blank=True, null=True, verbose_name='blocked at')),
+                ('blocked_by', models.CharField(blank=True, max_length=150, verbose_name='blocked by')),
+                ('blocked_reason', models.CharField(blank=True, max_length=200, verbose_name='reason of the block')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
+                ('last_seen_on', models.DateField(blank=True, null=True, verbose_name='last seen on')),
+                ('merged_into', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='merged_from', to='wxauth.person', verbose_name='merged into')),
+            ],
+            options={
+                'verbose_name': 'person',
+                'verbose_name_plural': 'persons',
+            },
+        ),
+        migrations.CreateModel(
+            name='Login',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', wxauth.fields.ByteExactField(max_length=43, verbose_name='token digest')),
+                ('sealed_session_key', wxauth.fields.ByteExactField(blank=True, max_length=255, null=True, verbose_name='sealed session_key')),
+                ('channel', wxauth.fields.ByteExactField(max_length=32, verbose_name='channel')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
+                ('expires_at', models.DateTimeField(verbose_name='expires at')),
+                ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='ended at')),
+                ('user_agent', models.CharField(blank=True, max_length=200, verbose_name='user agent')),
+                ('address', models.GenericIPAddressField(blank=True, null=True, verbose_name='address')),
+                ('via', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='logins', to='wxauth.openid', verbose_name='openid')),
+                ('person', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='logins', to='wxauth.person', verbose_name='person')),
+            ],
+            options={
+                'verbose_name': 'login',
+                'verbose_name_plural': 'logins',
+            },
+        ),
+        migrations.AddField(
+            model_name='identity',
+            name='person',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='wxauth.person', verbose_name='person'),
+        ),
+        migrations.AddConstraint(
+            model_name='openid',
+            constraint=models.UniqueConstraint(fields=('appid', 'openid'), name='wxauth_openid_uniq'),
+        ),
+        migrations.AddIndex(
+            model_name='person',
+            index=models.Index(fields=['phone_tail'], name='wxauth_person_tail_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='person',
+            index=models.Index(fields=['-created_at', '-user'], name='wxauth_person_created_idx'),
+        ),
+        migrations.AddConstraint(
+            model_name='person',
+            constraint=models.UniqueConstraint(fields=('phone_hash',), name='wxauth_person_phone_uniq'),
+        ),
+        migrations.AddIndex(
+            model_name='login',
+            index=models.Index(fields=['expires_at'], name='wxauth_login_expires_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='login',
+            index=models.Index(fields=['via', '-created_at'], name='wxauth_login_via_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='login',
+            index=models.Index(fields=['person', '-created_at'], name='wxauth_login_person_idx'),
+        ),
+        migrations.AddConstraint(
+            model_name='login',
+            constraint=models.UniqueConstraint(fields=('digest',), name='wxauth_login_digest_uniq'),
+        ),
+        migrations.AddConstraint(
+            model_name='identity',
+            constraint=models.UniqueConstraint(fields=('platform', 'unionid'), name='wxauth_identity_unionid_uniq'),
+        ),
+    ]

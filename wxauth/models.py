@@ -1,0 +1,201 @@
+"""Who is who: User → Person → Identity → OpenId → Login. The database keeps the promises.
+
+The user is referred to from one place (``Person``) and a unionid is stored in one place
+(``Identity``), so "same unionid, same user" cannot be broken by a forgotten update.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from .fields import ByteExactField
+from .managers import LoginManager, OpenIdManager, PrimaryManager
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Person(models.Model):
+    """The WeChat side of a user: profile, phone, block."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="wxauth_person",
+        verbose_name=_("user"),
+    )
+    #: Empty until the person set one; never WeChat's placeholder 微信用户.
+    nickname = models.CharField(_("nickname"), max_length=64, blank=True)
+    nickname_appid = ByteExactField(_("nickname from app"), max_length=32, blank=True)
+    avatar = models.FileField(_("avatar"), upload_to="wxauth/avatars/", max_length=200, blank=True)
+    #: WeChat's own picture, shown by the client and never fetched by this server.
+    avatar_url = models.CharField(_("avatar address"), max_length=1024, blank=True)
+    avatar_appid = ByteExactField(_("avatar from app"), max_length=32, blank=True)
+    sealed_phone = ByteExactField(_("sealed phone"), max_length=255, null=True, blank=True)
+    #: Keyed hash of the E.164 form: finds a person by number, and keeps numbers unique.
+    phone_hash = ByteExactField(_("phone hash"), max_length=43, null=True, blank=True)
+    #: Keyed hash of the last four digits.
+    phone_tail = ByteExactField(_("phone tail hash"), max_length=16, null=True, blank=True)
+    phone_appid = ByteExactField(_("phone from app"), max_length=32, blank=True)
+    #: A block here does not shut the same user's website or staff account, as is_active would.
+    blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True)
+    blocked_by = models.CharField(_("blocked by"), max_length=150, blank=True)
+    blocked_reason = models.CharField(_("reason of the block"), max_length=200, blank=True)
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="merged_from",
+        verbose_name=_("merged into"),
+    )
+    created_at = models.DateTimeField(_("created at"))
+    #: A date, so that a busy person costs one UPDATE a day.
+    last_seen_on = models.DateField(_("last seen on"), null=True, blank=True)
+
+    objects = PrimaryManager["Person"]()
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("persons")
+        constraints = [
+            models.UniqueConstraint(fields=["phone_hash"], name="wxauth_person_phone_uniq"),
+        ]
+        indexes = [
+            models.Index(fields=["phone_tail"], name="wxauth_person_tail_idx"),
+            models.Index(fields=["-created_at", "-user"], name="wxauth_person_created_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return self.nickname or str(_("nickname not set"))
+
+    @property
+    def is_shut_out(self) -> bool:
+        """Whether this person may neither log in nor use a token."""
+        return (
+            self.blocked_at is not None
+            or self.merged_into_id is not None
+            or not self.user.is_active
+        )
+
+
+class Identity(models.Model):
+    """A person on one platform (one Open Platform account 微信开放平台)."""
+
+    person = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="identities", verbose_name=_("person")
+    )
+    platform = ByteExactField(_("platform"), max_length=32)
+    #: Null until WeChat said it: an app that is bound to no platform never does.
+    unionid = ByteExactField("unionid", max_length=64, null=True, blank=True)
+
+    objects = PrimaryManager["Identity"]()
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["platform", "unionid"], name="wxauth_identity_unionid_uniq"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.unionid or f"{self.platform} #{self.pk}"
+
+
+class OpenId(models.Model):
+    """One app's view of a person."""
+
+    identity = models.ForeignKey(
+        Identity, on_delete=models.CASCADE, related_name="openids", verbose_name=_("identity")
+    )
+    appid = ByteExactField("appid", max_length=32)
+    openid = ByteExactField("openid", max_length=64)
+    #: Encrypted data that could not be read since the last login.
+    failures = models.PositiveSmallIntegerField(_("failures"), default=0)
+    created_at = models.DateTimeField(_("created at"))
+
+    objects: ClassVar[OpenIdManager] = OpenIdManager()
+
+    class Meta:
+        verbose_name = "openid"
+        verbose_name_plural = "openid"
+        constraints = [
+            models.UniqueConstraint(fields=["appid", "openid"], name="wxauth_openid_uniq"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.openid)
+
+
+class Login(models.Model):
+    """One exchange of a code: the session_key that came of it, and the token handed out for it.
+
+    One row a login, so that overlapping logins never overwrite each other's session_key.
+    """
+
+    via = models.ForeignKey(
+        OpenId,
+        on_delete=models.CASCADE,
+        related_name="logins",
+        db_index=False,
+        verbose_name="openid",
+    )
+    #: Set at login, never updated.
+    person = models.ForeignKey(
+        Person,
+        on_delete=models.CASCADE,
+        related_name="logins",
+        db_index=False,
+        verbose_name=_("person"),
+    )
+    #: SHA-256 of the token. The token itself is shown once, to the phone.
+    digest = ByteExactField(_("token digest"), max_length=43)
+    #: Null where there is none: a channel without one, or dropped.
+    sealed_session_key = ByteExactField(
+        _("sealed session_key"), max_length=255, null=True, blank=True
+    )
+    #: The kind of app that the person came through.
+    channel = ByteExactField(_("channel"), max_length=32)
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    revoked_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=200, blank=True)
+    address = models.GenericIPAddressField(_("address"), null=True, blank=True)
+
+    objects: ClassVar[LoginManager] = LoginManager()
+
+    class Meta:
+        verbose_name = pgettext_lazy("a row", "login")
+        verbose_name_plural = pgettext_lazy("rows", "logins")
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], name="wxauth_login_digest_uniq"),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], name="wxauth_login_expires_idx"),
+            models.Index(fields=["via", "-created_at"], name="wxauth_login_via_idx"),
+            models.Index(fields=["person", "-created_at"], name="wxauth_login_person_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def appid(self) -> str:
+        """The app that this login belongs to."""
+        return str(self.via.appid)
+
+    @property
+    def openid(self) -> str:
+        """The person's openid in that app: what WeChat Pay asks for on the server."""
+        return str(self.via.openid)
+
+    def is_live(self, now: datetime) -> bool:
+        return self.revoked_at is None and self.expires_at > now
