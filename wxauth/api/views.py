@@ -1,0 +1,211 @@
+"""One view per path: read the input, call the service, shape the answer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.http import Http404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from wxauth.services import logout, payloads, phone, profile
+from wxauth.services.login import log_in
+from wxauth.types import Secret
+from wxauth.wiring import get_user_serializer
+
+from . import errors, serializers
+from .base import View
+from .device import get_device
+from .schema import WECHAT, Operation
+
+#: Keys of decrypted data that never leave the server.
+_IDS = frozenset({"openId", "unionId"})
+
+_ENCRYPTED = (errors.UNDECRYPTABLE, errors.SESSION_KEY_MISSING)
+
+
+def _user_object() -> Any:
+    return get_user_serializer()()
+
+
+class LoginView(View):
+    """Log in by a code of wx.login, and become a user at the first time."""
+
+    authentication_classes = []
+    permission_classes: Any = []
+    operations = {
+        "post": Operation(
+            request=serializers.LoginRequestSerializer,
+            answer=serializers.LoginAnswerSerializer,
+            errors=(
+                errors.UNKNOWN_APP,
+                errors.INVALID_CODE,
+                errors.CODE_USED,
+                errors.BLOCKED,
+                errors.NOT_REGISTERED,
+                errors.SIGNUP_REFUSED,
+                *WECHAT,
+            ),
+        )
+    }
+
+    def post(self, request: Request) -> Response:
+        sent = serializers.LoginRequestSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        fields = sent.validated_data
+        done = log_in(
+            code=Secret(fields["code"]),
+            appid=fields.get("appid"),
+            enclosure=sent.get_enclosure(),
+            signup=fields["signup"],
+            extra=fields.get("extra"),
+            device=get_device(request),
+        )
+        answer = serializers.LoginAnswerSerializer(done, context={"request": request})
+        return Response(answer.data)
+
+
+class LogoutView(View):
+    """End this login: its token dies."""
+
+    operations = {"post": Operation()}
+
+    def post(self, request: Request) -> Response:
+        logout.log_out(login=self.login, request=request._request)
+        return Response(status=204)
+
+
+class LogoutAllView(View):
+    """End every login of the caller, on all devices and in all apps."""
+
+    operations = {"post": Operation()}
+
+    def post(self, request: Request) -> Response:
+        logout.log_out_everywhere(login=self.login, request=request._request)
+        return Response(status=204)
+
+
+class UserView(View):
+    """Everything that answers with the user object."""
+
+    def answer(self) -> Response:
+        serializer = get_user_serializer()(self.login.person, context={"request": self.request})
+        return Response(serializer.data)
+
+
+class MeView(UserView):
+    """The caller."""
+
+    operations = {
+        "get": Operation(answer=_user_object),
+        "post": Operation(serializers.NicknameSerializer, _user_object),
+        "patch": Operation(serializers.NicknameSerializer, _user_object),
+    }
+
+    def get(self, request: Request) -> Response:
+        return self.answer()
+
+    def post(self, request: Request) -> Response:
+        """Change the nickname."""
+        sent = serializers.NicknameSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        profile.set_nickname(login=self.login, nickname=sent.validated_data["nickname"])
+        return self.answer()
+
+    def patch(self, request: Request) -> Response:
+        """Change the nickname. ``wx.request`` has no PATCH: the same as POST."""
+        return self.post(request)
+
+
+class UserInfoView(UserView):
+    """Fill in the profile with what wx.getUserInfo or wx.getUserProfile gave."""
+
+    operations = {"post": Operation(serializers.UserInfoSerializer, _user_object, _ENCRYPTED)}
+
+    def post(self, request: Request) -> Response:
+        sent = serializers.UserInfoSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        fields = sent.validated_data
+        profile.take_user_info(
+            login=self.login,
+            encrypted_data=fields["encryptedData"],
+            iv=fields["iv"],
+            raw_data=fields.get("rawData"),
+            signature=fields.get("signature"),
+        )
+        return self.answer()
+
+
+class PhoneView(UserView):
+    """Bind the phone number that the phone button gave."""
+
+    operations = {
+        "post": Operation(
+            serializers.EncryptedDataSerializer, _user_object, (*_ENCRYPTED, errors.CONFLICT)
+        )
+    }
+
+    def post(self, request: Request) -> Response:
+        fields = _encrypted(request)
+        phone.take_encrypted(
+            login=self.login, encrypted_data=fields["encryptedData"], iv=fields["iv"]
+        )
+        return self.answer()
+
+
+class DecryptView(View):
+    """Read other encrypted data of the caller: WeRun steps, share and group ids."""
+
+    operations = {
+        "post": Operation(
+            serializers.EncryptedDataSerializer, serializers.DecryptAnswerSerializer, _ENCRYPTED
+        )
+    }
+
+    def post(self, request: Request) -> Response:
+        fields = _encrypted(request)
+        data = payloads.open_data(
+            login=self.login, encrypted_data=fields["encryptedData"], iv=fields["iv"]
+        )
+        shown = {key: value for key, value in data.items() if key not in _IDS}
+        return Response({"data": shown})
+
+
+class LoginsView(View):
+    """The caller's newest live logins."""
+
+    operations = {"get": Operation(answer=partial(serializers.LoginSerializer, many=True))}
+
+    def get(self, request: Request) -> Response:
+        rows = logout.list_logins(login=self.login)
+        one = serializers.LoginSerializer(context={"request": request})
+        return Response([one.to_representation(row) for row in rows])
+
+
+class LoginDetailView(View):
+    """One of the caller's logins."""
+
+    operations = {"delete": Operation(errors=(errors.NOT_FOUND,))}
+
+    def delete(self, request: Request, login_id: str) -> Response:
+        logout.end_login(login=self.login, login_id=int(login_id))
+        return Response(status=204)
+
+
+class NotFoundView(View):
+    """Every other path below ours: JSON, whatever the project's own 404 page is."""
+
+    authentication_classes = []
+    permission_classes: Any = []
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise Http404
+
+
+def _encrypted(request: Request) -> Any:
+    sent = serializers.EncryptedDataSerializer(data=request.data)
+    sent.is_valid(raise_exception=True)
+    return sent.validated_data

@@ -1,0 +1,65 @@
+"""The bearer token of wxauth, for Django REST framework and for everybody else."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import InterfaceError, OperationalError, connections, router
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from .crypto.tokens import TOKEN_PREFIX, token_digest
+from .models import Login
+
+
+class TokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer wxa_…``.
+
+    ``request.user`` is the project's user and ``request.auth`` the ``Login``, with ``.appid`` and
+    ``.openid``. One SQL statement, no write. A bearer token that is not ours is left to the next
+    authentication class; list this one first, because simplejwt refuses what is not its own.
+    """
+
+    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Login] | None:
+        scheme, _blank, token = request.headers.get("Authorization", "").strip().partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token.startswith(TOKEN_PREFIX):
+            return None
+        login = get_login(token)
+        if login is None:
+            # One answer for unknown, expired, ended, blocked and inactive.
+            raise AuthenticationFailed(
+                _("The token is not valid (any more)."), code="invalid_token"
+            )
+        return login.person.user, login
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="wxauth"'
+
+
+def get_login(token: str) -> Login | None:
+    """The live login of this token, or None. For Channels, plain views, and the like.
+
+    Its ``person.user``, ``appid`` and ``openid`` are at hand without another statement.
+    """
+    login = _find(token_digest(token))
+    if login is None or not login.is_live(timezone.now()) or login.person.is_shut_out:
+        return None
+    return login
+
+
+def _find(digest: str) -> Login | None:
+    login: Login | None
+    connection = connections[router.db_for_write(Login)]
+    try:
+        login = Login.objects.for_digest(digest).first()
+    except (OperationalError, InterfaceError):
+        # A connection that died while it lay idle: the database may be well. Reading is safe to
+        # repeat, but not inside a transaction, which died with it.
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        login = Login.objects.for_digest(digest).first()
+    return login

@@ -1,0 +1,127 @@
+"""Upkeep of the store: what is over goes; what an old key sealed is sealed with the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Count
+from django.utils import timezone
+
+from wxauth.crypto.keyring import Keyring, Unsealable
+from wxauth.models import Login, Person
+from wxauth.wiring import get_keyring
+
+from . import payloads, phone, transactions
+
+BATCH = 5_000
+#: More live logins than this of one openid are a loop in somebody's client, or a stolen code.
+LIVE_LOGINS = 20
+
+
+@dataclass
+class Cleared:
+    expired: int = 0
+    ended: int = 0
+
+
+def clear_expired(*, batch: int = BATCH) -> Cleared:
+    """Delete the logins that have expired, and end the oldest beyond 20 live ones of an openid.
+
+    At most ``batch`` rows a transaction, so that no lock is held for long.
+    """
+    now = timezone.now()
+    cleared = Cleared()
+    while deleted := transactions.run(lambda: _delete_expired(now, batch)):
+        cleared.expired += deleted
+    crowded = (
+        Login.objects.live(now)
+        .values_list("via")
+        .annotate(count=Count("pk"))
+        .filter(count__gt=LIVE_LOGINS)
+        .order_by("via")
+        .values_list("via", flat=True)
+    )
+    for via in list(crowded):
+        while ended := transactions.run(lambda via=via: _end_surplus(via, now, batch)):  # type: ignore[misc]
+            cleared.ended += ended
+    return cleared
+
+
+def _delete_expired(now: datetime, batch: int) -> int:
+    # The keys first, then the rows: MySQL knows no LIMIT in a subquery of DELETE.
+    keys = list(
+        Login.objects.filter(expires_at__lte=now).order_by("expires_at").values_list("pk")[:batch]
+    )
+    deleted: int = Login.objects.filter(pk__in=[key for (key,) in keys]).delete()[0]
+    return deleted
+
+
+def _end_surplus(via: int, now: datetime, batch: int) -> int:
+    newest_first = Login.objects.live(now).filter(via=via).order_by("-created_at", "-pk")
+    surplus = list(newest_first.values_list("pk", flat=True)[LIVE_LOGINS : LIVE_LOGINS + batch])
+    if not surplus:
+        return 0
+    ended: int = Login.objects.filter(pk__in=surplus).revoke(now)
+    return ended
+
+
+@dataclass
+class Resealed:
+    """What one pass over one column did; added up batch by batch."""
+
+    resealed: int = 0
+    #: Rows that none of the configured keys opens: their key is gone.
+    unreadable: int = 0
+    #: Rows that changed under our hands; whoever changed them sealed with the newest key.
+    overtaken: int = 0
+
+
+def reseal(*, batch: int = BATCH) -> Iterator[tuple[str, Resealed]]:
+    """Seal everything with the newest key, yielding the column and its sums after each batch.
+
+    By primary key, in batches of at most ``batch`` rows. A row is written only where its old
+    ciphertext still stands, so logins go on meanwhile; whoever stops this in the middle starts it
+    again, and what was resealed is passed over.
+    """
+    keyring = get_keyring()
+    yield from _reseal_column(
+        keyring, Login, "sealed_session_key", payloads.SESSION_KEY, "digest", batch
+    )
+    yield from _reseal_column(keyring, Person, "sealed_phone", phone.PHONE, "pk", batch)
+
+
+def _reseal_column(
+    keyring: Keyring,
+    model: type[models.Model],
+    column: str,
+    label: str,
+    row_field: str,
+    batch: int,
+) -> Iterator[tuple[str, Resealed]]:
+    sums = Resealed()
+    last_pk = None
+    while True:
+        old = model._default_manager.exclude(**{column: None}).exclude(
+            **{f"{column}__startswith": keyring.prefix}
+        )
+        if last_pk is not None:
+            old = old.filter(pk__gt=last_pk)
+        rows = list(old.order_by("pk").values_list("pk", column, row_field)[:batch])
+        if not rows:
+            return
+        for pk, sealed, row in rows:
+            last_pk = pk
+            try:
+                text = keyring.open(sealed, label=label, row=str(row)).reveal()
+            except Unsealable:
+                sums.unreadable += 1
+                continue
+            untouched = model._default_manager.filter(**{"pk": pk, column: sealed})
+            if untouched.update(**{column: keyring.seal(text, label=label, row=str(row))}):
+                sums.resealed += 1
+            else:
+                sums.overtaken += 1
+        yield f"{model._meta.label}.{column}", sums
