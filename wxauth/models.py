@@ -63,7 +63,7 @@ class Person(models.Model):
 
     class Meta:
         verbose_name = _("person")
-        verbose_name_plural = _("persons")
+        verbose_name_plural = _("people")
         constraints = [
             models.UniqueConstraint(fields=["phone_hash"], name="wxauth_person_phone_uniq"),
         ]
@@ -102,7 +102,7 @@ class Identity(models.Model):
         verbose_name_plural = _("identities")
         constraints = [
             models.UniqueConstraint(
-                fields=["platform", "unionid"], name="wxauth_identity_unionid_uniq"
+                fields=["unionid", "platform"], name="wxauth_identity_unionid_uniq"
             ),
         ]
 
@@ -126,9 +126,10 @@ class OpenId(models.Model):
 
     class Meta:
         verbose_name = "openid"
-        verbose_name_plural = "openid"
+        verbose_name_plural = _("openids")
         constraints = [
-            models.UniqueConstraint(fields=["appid", "openid"], name="wxauth_openid_uniq"),
+            # The openid first: staff search by it, without knowing the app.
+            models.UniqueConstraint(fields=["openid", "appid"], name="wxauth_openid_uniq"),
         ]
 
     def __str__(self) -> str:
@@ -199,3 +200,63 @@ class Login(models.Model):
 
     def is_live(self, now: datetime) -> bool:
         return self.revoked_at is None and self.expires_at > now
+
+
+class SpentData(models.Model):
+    """Encrypted data that was accepted once, for as long as it could be taken for fresh again."""
+
+    #: Keyed hash of app, openid and ciphertext.
+    digest = ByteExactField(_("digest"), max_length=43, primary_key=True)
+    expires_at = models.DateTimeField(_("expires at"))
+
+    objects = PrimaryManager["SpentData"]()
+
+    class Meta:
+        verbose_name = _("spent data")
+        verbose_name_plural = _("spent data")
+        indexes = [models.Index(fields=["expires_at"], name="wxauth_spent_expires_idx")]
+
+    def __str__(self) -> str:
+        return str(self.digest)
+
+
+class AccessToken(models.Model):
+    """WeChat's access_token of an app, and who is fetching the next one."""
+
+    appid = ByteExactField("appid", max_length=32, primary_key=True)
+    #: As long as WeChat likes: at least 512 characters before sealing.
+    sealed_token = models.TextField(_("sealed access_token"), blank=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    #: Who may ask WeChat for the next one, and until when nobody else does.
+    lease_holder = ByteExactField(_("lease holder"), max_length=32, blank=True)
+    leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
+
+    objects = PrimaryManager["AccessToken"]()
+
+    class Meta:
+        verbose_name = "access_token"
+        verbose_name_plural = "access_token"
+
+    def __str__(self) -> str:
+        return str(self.appid)
+
+
+class DailyCount(models.Model):
+    """How often something happened on one day in one app."""
+
+    day = models.DateField(_("day"))
+    appid = ByteExactField("appid", max_length=32)
+    name = ByteExactField(_("name"), max_length=40)
+    value = models.BigIntegerField(_("count"), default=0)
+
+    objects = PrimaryManager["DailyCount"]()
+
+    class Meta:
+        verbose_name = _("daily count")
+        verbose_name_plural = _("daily counts")
+        constraints = [
+            models.UniqueConstraint(fields=["day", "appid", "name"], name="wxauth_count_uniq"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.appid} {self.name}: {self.value}"

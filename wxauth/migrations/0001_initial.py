@@ -14,6 +14,20 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='AccessToken',
+            fields=[
+                ('appid', wxauth.fields.ByteExactField(max_length=32, primary_key=True, serialize=False, verbose_name='appid')),
+                ('sealed_token', models.TextField(blank=True, verbose_name='sealed access_token')),
+                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires at')),
+                ('lease_holder', wxauth.fields.ByteExactField(blank=True, max_length=32, verbose_name='lease holder')),
+                ('leased_until', models.DateTimeField(blank=True, null=True, verbose_name='leased until')),
+            ],
+            options={
+                'verbose_name': 'access_token',
+                'verbose_name_plural': 'access_token',
+            },
+        ),
+        migrations.CreateModel(
             name='Identity',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -23,6 +37,21 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'identity',
                 'verbose_name_plural': 'identities',
+            },
+        ),
+        migrations.CreateModel(
+            name='DailyCount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField(verbose_name='day')),
+                ('appid', wxauth.fields.ByteExactField(max_length=32, verbose_name='appid')),
+                ('name', wxauth.fields.ByteExactField(max_length=40, verbose_name='name')),
+                ('value', models.BigIntegerField(default=0, verbose_name='count')),
+            ],
+            options={
+                'verbose_name': 'daily count',
+                'verbose_name_plural': 'daily counts',
+                'constraints': [models.UniqueConstraint(fields=('day', 'appid', 'name'), name='wxauth_count_uniq')],
             },
         ),
         migrations.CreateModel(
@@ -37,7 +66,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'openid',
-                'verbose_name_plural': 'openid',
+                'verbose_name_plural': 'openids',
             },
         ),
         migrations.CreateModel(
@@ -62,7 +91,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'person',
-                'verbose_name_plural': 'persons',
+                'verbose_name_plural': 'people',
             },
         ),
         migrations.CreateModel(
@@ -90,9 +119,21 @@ class Migration(migrations.Migration):
             name='person',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='wxauth.person', verbose_name='person'),
         ),
+        migrations.CreateModel(
+            name='SpentData',
+            fields=[
+                ('digest', wxauth.fields.ByteExactField(max_length=43, primary_key=True, serialize=False, verbose_name='digest')),
+                ('expires_at', models.DateTimeField(verbose_name='expires at')),
+            ],
+            options={
+                'verbose_name': 'spent data',
+                'verbose_name_plural': 'spent data',
+                'indexes': [models.Index(fields=['expires_at'], name='wxauth_spent_expires_idx')],
+            },
+        ),
         migrations.AddConstraint(
             model_name='openid',
-            constraint=models.UniqueConstraint(fields=('appid', 'openid'), name='wxauth_openid_uniq'),
+            constraint=models.UniqueConstraint(fields=('openid', 'appid'), name='wxauth_openid_uniq'),
         ),
         migrations.AddIndex(
             model_name='person',
@@ -124,6 +165,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='identity',
-            constraint=models.UniqueConstraint(fields=('platform', 'unionid'), name='wxauth_identity_unionid_uniq'),
+            constraint=models.UniqueConstraint(fields=('unionid', 'platform'), name='wxauth_identity_unionid_uniq'),
         ),
     ]
