@@ -153,6 +153,7 @@ def test_a_dribbled_answer_is_whole_and_comes_byte_by_byte(served):
 
 
 def test_headers_and_then_silence_ends_when_the_server_closes(fake):
+    before = set(threading.enumerate())
     with FakeWeChatServer(fake) as server:
         fake.faults.add(faults.Dribble(AGES))
         connection = connect(fake)
@@ -166,6 +167,9 @@ def test_headers_and_then_silence_ends_when_the_server_closes(fake):
             closing.start()
             read_all(connection)
             closing.join()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_closed_server_is_gone_for_kept_alive_connections_too(fake):
@@ -177,6 +181,12 @@ def test_a_closed_server_is_gone_for_kept_alive_connections_too(fake):
     server.close()
     assert kept.recv(1) == b""
     client.connection.close()
+    with pytest.raises(ConnectionRefusedError):
+        connect(fake)
+
+
+def test_a_server_that_was_never_started_is_closed_all_the_same(fake):
+    FakeWeChatServer(fake).close()
     with pytest.raises(ConnectionRefusedError):
         connect(fake)
 

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,6 +45,9 @@ def running(command: list[str], env: dict[str, str]):
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
+    # A process that prints nothing would be waited for without end.
+    watchdog = threading.Timer(20, process.kill)
+    watchdog.start()
     try:
         printed = ""
         while "/sandbox/code?" not in printed:
@@ -58,6 +62,7 @@ def running(command: list[str], env: dict[str, str]):
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (0, "")
     finally:
+        watchdog.cancel()
         process.kill()
         process.communicate()
 
@@ -168,7 +173,7 @@ def exchange(fake_wechat, appid, code):
 
 
 def test_the_project_is_pointed_at_the_fake(fake_wechat):
-    assert conf.API_BASE == fake_wechat.url and not conf.SANDBOX
+    assert conf.API_BASE == fake_wechat.url and settings.WXAUTH["SANDBOX"] is False
     assert conf.get_app().appid == fake_wechat.default_appid
     for appid in conf.APPS:
         answer = exchange(fake_wechat, appid, fake_wechat.login_code("alice", appid))

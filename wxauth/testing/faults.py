@@ -14,7 +14,7 @@ spoil an answer that WeChat gave: the code is used up.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -32,6 +32,7 @@ class Reply:
     content_type: str = "text/plain"
     length: int | None = None
     location: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Wire(Protocol):

@@ -6,6 +6,8 @@
   ``"watermark": false`` leaves WeChat's watermark out of ``data``, ``"real": true`` gives the
   user info of an old base library.
 - ``POST /sandbox/rotate``: a new session_key.
+- ``POST /sandbox/refuse``: ``{"errcode": 40226 | 50002 | null}``: WeChat refuses this person, or
+  no longer.
 - ``POST /sandbox/faults``: ``{"kind": …, "times": 1 | null, "path": …}`` and what the kind takes,
   or ``{"clear": true}``.
 
@@ -78,6 +80,14 @@ def _rotate(fake: FakeWeChat, fields: Fields) -> dict[str, Any]:
     return {}
 
 
+def _refuse(fake: FakeWeChat, fields: Fields) -> dict[str, Any]:
+    errcode = fields.get("errcode")
+    if errcode not in (40226, 50002, None):
+        raise ValueError("errcode must be 40226, 50002 or null.")
+    _person(fake, fields).refusal = errcode
+    return {}
+
+
 def _faults(fake: FakeWeChat, fields: Fields) -> dict[str, Any]:
     if fields.get("clear") is True:
         fake.faults.clear(_text(fields, "path"))
@@ -97,6 +107,7 @@ ROUTES: dict[str, tuple[str, Callable[[FakeWeChat, Fields], str | dict[str, Any]
     "/sandbox/people": ("POST", _people),
     "/sandbox/encrypt": ("POST", _encrypt),
     "/sandbox/rotate": ("POST", _rotate),
+    "/sandbox/refuse": ("POST", _refuse),
     "/sandbox/faults": ("POST", _faults),
 }
 

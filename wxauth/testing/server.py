@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .fake import FakeWeChat
 from .faults import Reply
+from .page import PhonePage, Request
 from .phone import compact
 from .sandbox import PREFIX, control
 
@@ -25,11 +26,20 @@ class FakeWeChatServer:
 
     A context manager: the port is bound by the constructor (``OSError`` where it cannot be; 0
     takes a free one), answered from ``start()`` on and closed by ``close()``, which also breaks
-    off whatever is still open. ``fake`` may be replaced while the server runs.
+    off whatever is still open. ``fake`` may be replaced while the server runs. ``page`` is the
+    simulated phone, where one is to be served.
     """
 
-    def __init__(self, fake: FakeWeChat, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        fake: FakeWeChat,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        page: PhonePage | None = None,
+    ) -> None:
         self._http = _HTTPServer((host, port), _Handler)
+        self._http.page = page
         self.url = f"http://{host}:{self._http.server_address[1]}"
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
@@ -52,8 +62,9 @@ class FakeWeChatServer:
         self._thread.start()
 
     def close(self) -> None:
-        self._http.shutdown()
-        self._thread.join()
+        if self._thread.ident is not None:  # else shutdown() waits for a loop that never ran
+            self._http.shutdown()
+            self._thread.join()
         self.fake.faults.clear()
         self._http.server_close()
 
@@ -86,6 +97,7 @@ class StopSignal:
 
 class _HTTPServer(ThreadingHTTPServer):
     fake: FakeWeChat
+    page: PhonePage | None
     daemon_threads = True
     # The default of 5 would refuse connections that arrive together.
     request_queue_size = 128
@@ -132,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        fake, url = self.server.fake, urlsplit(self.path)
+        fake, page, url = self.server.fake, self.server.page, urlsplit(self.path)
         params = dict(parse_qsl(url.query, keep_blank_values=True))
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or "Transfer-Encoding" in self.headers:
@@ -146,12 +158,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.head(reply)
             self.body(reply.body)
             return
+        if page is not None and page.owns(url.path):
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = page.answer(Request(self.command, self.path, params, headers, body))
+            self.head(reply)
+            self.body(reply.body)
+            return
         fake.record(url.path, params)
         fault, over = fake.faults.take(url.path)
         answer = fault.answer(lambda: fake.answer(url.path, params))
+        if page is not None:
+            page.note(url.path, params, fault, answer)
         fault.send(self, answer if isinstance(answer, Reply) else _reply(fake, answer), over)
 
-    do_POST = do_GET  # noqa: N815 -- the name is the standard library's
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- the standard library's names
 
     def head(self, reply: Reply) -> None:
         self.send_response(reply.status)
@@ -161,6 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length))
         if reply.location is not None:
             self.send_header("Location", reply.location)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def body(self, data: bytes) -> None:
@@ -169,9 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
     def hang_up(self, *, reset: bool = False) -> None:
         self.close_connection = True
         if reset:
-            # Closing with a linger of 0 seconds sends RST. The reader holds the socket open.
+            # With a linger of 0 seconds, closing sends RST in place of FIN.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.rfile.close()
             self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- likewise

@@ -113,6 +113,12 @@ class State:
         if session_key is not None:
             self._session_keys[appid, person.openid(appid)] = session_key
 
+    @property
+    def people(self) -> list[str]:
+        """The names of everybody there is."""
+        with self._lock:
+            return list(self._people)
+
     def person(self, name: str = DEFAULT) -> FakePerson:
         """The person of this name."""
         with self._lock:
