@@ -21,6 +21,8 @@ class Server:
         self.tls = tls
         self.accepted = 0
         self.heads = []
+        #: Whether somebody sat through a drip to its end: how to tell a deadline without a clock.
+        self.dripped = False
         self.stopping = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -51,12 +53,15 @@ class Server:
 
     def drip(self, sock, data):
         """One byte at a time, far more often than any read timeout."""
-        for byte in data:
+        for position, byte in enumerate(data, 1):
+            self.dripped = position == len(data)
             sock.sendall(bytes([byte]))
             if self.stopping.wait(0.05):
                 return
 
     def stop(self):
+        if self.stopping.is_set():
+            return
         self.stopping.set()
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import locale
 import os
 import signal
 import socket
@@ -29,14 +28,18 @@ WILDCARDS = ("", "0.0.0.0")  # noqa: S104
 
 class Command(BaseCommand):
     help = "Run the development server and, where no app is configured, the simulated WeChat."
+    # runserver makes them, and shows them.
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
-        # The reader is at a terminal, which has a language of its own.
-        spoken = locale.getlocale()[0] or ""
+        # The reader is at a terminal, which has a language of its own. Looked up as gettext does:
+        # the locale itself need not be installed.
+        names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+        spoken = next(filter(None, names), "")
         with translation.override("zh-hans" if spoken.startswith("zh") else "en"):
             self.run(host, port)
 
@@ -46,26 +49,27 @@ class Command(BaseCommand):
                 _("This is for development only, and DEBUG is off. Use a WSGI server.")
             )
         sandbox_port = port + 1
-        for wanted in [port, sandbox_port] if conf.SANDBOX else [port]:
-            self.require_free(host, wanted)
+        ports = [port, sandbox_port] if conf.SANDBOX else [port]
+        for number in ports:
+            self.require_free(host, number)
         visible = "127.0.0.1" if host in WILDCARDS else host
         server = f"http://{visible}:{port}"
         sandbox = f"http://{visible}:{sandbox_port}" if conf.SANDBOX else None
 
         account = self.ensure_admin()
         # Whatever ends this command ends the children: they have sessions of their own.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _stop)
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, _stop)
         children: list[subprocess.Popen[bytes]] = []
         try:
             if sandbox:
                 children.append(
                     _manage("wxauth_sandbox", "--host", host, "--port", str(sandbox_port))
                 )
-                self.await_port(visible, sandbox_port, children)
             environment = {"WXAUTH_API_BASE": sandbox} if sandbox else {}
             children.append(_manage("runserver", f"{host}:{port}", **environment))
-            self.await_port(visible, port, children)
+            for number in ports:
+                self.await_port(visible, number, children)
             self.greet(server, sandbox, account)
             while all(child.poll() is None for child in children):
                 time.sleep(0.2)
