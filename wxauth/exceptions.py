@@ -8,6 +8,8 @@
     ├── CodeRefused
     │   ├── InvalidCode         WeChat does not know the login code (wrong, expired, of another app)
     │   └── CodeUsed            the login code was exchanged before
+    ├── InvalidPhoneCode        WeChat does not accept the phone code
+    │   └── LoginCodeSent       ... because it is a login code
     ├── Undecryptable           encrypted data, or a rawData signature, that is not acceptable
     ├── SessionKeyMissing       no session_key to read encrypted data with
     ├── Blocked                 WeChat or the staff refuse this person
@@ -15,6 +17,9 @@
     ├── SignupRefused           the adapter refuses to make a user
     ├── NotFound                no such thing, or somebody else's
     ├── Conflict                a phone number or identity that belongs to another user
+    │   └── LastIdentity        the only way to log in is not removed
+    ├── MergeRefused            two users who cannot be merged, or parted again
+    ├── RateLimited             too many requests of one address, person or openid
     ├── DatabaseUnavailable     the database is down, locked, read-only, or deadlocked three times
     └── WeChatError
         ├── WeChatUnavailable   WeChat could not be asked, or is busy: nothing was consumed
@@ -60,6 +65,14 @@ class CodeUsed(CodeRefused):
     """40163: this code was exchanged before."""
 
 
+class InvalidPhoneCode(WxauthError):
+    """Wrong, used, expired, of another person, or a login code: the person taps once more."""
+
+
+class LoginCodeSent(InvalidPhoneCode):
+    """A code of ``wx.login`` where the phone button's was expected. The two are not alike."""
+
+
 class Undecryptable(WxauthError, ValueError):
     """Data that is not acceptable. It never says why: a reason is an oracle for a forger.
 
@@ -100,16 +113,52 @@ class Conflict(WxauthError):
     """Something that can belong to one user only belongs to another."""
 
 
+class LastIdentity(Conflict):
+    """Without this identity the person could not log in any more."""
+
+
+class MergeRefused(WxauthError):
+    """Two users who cannot be merged, or a merge that cannot be undone.
+
+    ``reasons`` are for the staff, one line each.
+    """
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+
 class DatabaseUnavailable(WxauthError):
     """The database did not do its part; the same request may succeed later."""
+
+
+class RateLimited(WxauthError):
+    """Our own limit is reached. ``retry_after`` is in seconds."""
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__("Too many requests.")
+        self.retry_after = retry_after
 
 
 class WeChatError(WxauthError):
     """WeChat's side of the conversation went wrong."""
 
+    #: Whether the same request, with the same code in it, may be sent once more. A login code is
+    #: lost with its answer; a phone code is not given up so soon: each costs a tap, and money.
+    repeatable = False
+
 
 class WeChatUnavailable(WeChatError):
-    """The request never left, or WeChat said it was busy: nothing was consumed."""
+    """The request never left, or WeChat said it was busy: nothing was consumed.
+
+    ``retry_after`` is in seconds.
+    """
+
+    repeatable = True
+
+    def __init__(self, *args: object, retry_after: int = 2) -> None:
+        super().__init__(*args)
+        self.retry_after = retry_after
 
 
 class WeChatBadResponse(WeChatError):
@@ -123,12 +172,16 @@ class WeChatTimeout(WeChatError, TimeoutError):
 class WeChatLimit(WeChatError):
     """45009, 45011 and their like: WeChat's quota for this app or person is reached.
 
-    ``retry_after`` is in seconds.
+    ``retry_after`` is in seconds. ``errcode`` is WeChat's own; None: WeChat was not asked, because
+    it has been saying so.
     """
 
-    def __init__(self, *args: object, retry_after: int = 60) -> None:
+    repeatable = True
+
+    def __init__(self, *args: object, retry_after: int = 60, errcode: int | None = None) -> None:
         super().__init__(*args)
         self.retry_after = retry_after
+        self.errcode = errcode
 
 
 class Misconfigured(WeChatError):
@@ -142,3 +195,5 @@ class Misconfigured(WeChatError):
         super().__init__(f"WeChat refused this server with errcode {errcode} (rid {rid or '-'}).")
         self.errcode = errcode
         self.rid = rid
+        #: By which address WeChat saw this server, where it refused that (40164).
+        self.address = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-__all__ = ["App", "Kind", "Secret", "Session"]
+__all__ = ["App", "Kind", "PhoneInfo", "Rate", "Secret", "Session"]
 
 
 class Secret:
@@ -56,6 +56,8 @@ class App:
     platform: str = "default"
     #: For people: the admin and the list of logins show it.
     name: str = ""
+    #: Dotted path of ``(appid) → str`` where the project has a token server of its own (中控).
+    access_token: str | None = None
 
     def __str__(self) -> str:
         return self.name or self.appid
@@ -70,3 +72,21 @@ class Session:
     session_key: Secret = field(repr=False)
     #: None while the app is not bound to an Open Platform account.
     unionid: str | None = None
+
+
+@dataclass(frozen=True)
+class PhoneInfo:
+    """WeChat's answer to getPhoneNumber: the number that its user chose to give."""
+
+    #: E.164: ``+``, the country code and the number, digits only.
+    number: Secret = field(repr=False)
+    #: Digits, without ``+``.
+    country_code: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many in so many seconds."""
+
+    count: int
+    seconds: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import ssl
@@ -21,6 +22,7 @@ class Server:
         self.tls = tls
         self.accepted = 0
         self.heads = []
+        self.bodies = []
         #: Whether somebody sat through a drip to its end: how to tell a deadline without a clock.
         self.dripped = False
         self.stopping = threading.Event()
@@ -34,10 +36,10 @@ class Server:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def read_head(self, sock):
-        """The head of one request; empty when the client has hung up."""
-        head = b""
+        """The head of one request, read to its end; empty when the client has hung up."""
+        head, length = b"", 0
         sock.settimeout(0.05)
-        while not head.endswith(b"\r\n\r\n"):
+        while len(head) < head.find(b"\r\n\r\n") + 4 + length or b"\r\n\r\n" not in head:
             try:
                 piece = sock.recv(4096)
             except TimeoutError:
@@ -47,9 +49,13 @@ class Server:
             if not piece:
                 return b""
             head += piece
+            found = re.search(rb"\r\ncontent-length: ([0-9]+)\r\n", head.lower())
+            length = int(found[1]) if found else 0
         sock.settimeout(30)
-        self.heads.append(head)
-        return head
+        head, separator, body = head.partition(b"\r\n\r\n")
+        self.heads.append(head + separator)
+        self.bodies.append(body)
+        return head + separator
 
     def drip(self, sock, data):
         """One byte at a time, far more often than any read timeout."""

@@ -183,7 +183,28 @@ def test_the_operator_is_told_what_to_do_and_not_what_wechat_wrote(caplog):
     assert (record.name, record.levelno) == ("wxauth.wechat", logging.ERROR)
     for told in (APP.appid, "40164", "6aac005a-01bfdbee-79769285", "whitelist (API IP 白名单)"):
         assert told in record.getMessage()
-    assert "203.0.113.7" not in record.getMessage()
+    assert "WeChat saw 203.0.113.7" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("errmsg", "address"),
+    [
+        ("invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist rid: x", "1.2.3.4"),
+        ("invalid ip 2001:db8::7, not in whitelist", "2001:db8::7"),
+        ("invalid ip 203.0.113.7", "203.0.113.7"),
+        ("invalid ip 203.0.113.700, not in whitelist", ""),
+        ("invalid ip 203.0.113.7<script>, not in whitelist", ""),
+        ("invalid ip canary, not in whitelist", ""),
+        ("invalid ip", ""),
+        ("203.0.113.7", ""),
+        (None, ""),
+    ],
+)
+def test_of_the_errmsg_an_address_is_shown_and_nothing_else(errmsg, address, caplog):
+    with pytest.raises(Misconfigured) as caught:
+        exchange({"errcode": 40164, "errmsg": errmsg})
+    assert caught.value.address == address
+    assert caplog.text.count("WeChat saw") == bool(address)
 
 
 @pytest.mark.parametrize("errcode", [-1, 40029, 45011, 50002])

@@ -173,3 +173,76 @@ def test_a_failed_write_leaves_no_secret_in_what_urllib3_sees(
         transport.get("/x", {"secret": Secret(SECRET)})
     assert len(seen) == 1
     assert_clean(seen[0])
+
+
+class Tokens:
+    """A source that gives one token, then another."""
+
+    def get(self, appid, *, seconds):
+        return Secret("canary+token")
+
+    def refused(self, appid, token, *, seconds):
+        return Secret("canary+another")
+
+
+def phone_answers(wire):
+    info = {"countryCode": "86", "purePhoneNumber": "13800138001"}
+    mark = {"timestamp": 0, "appid": "wx1"}
+    bodies = {
+        "success": {"errcode": 0, "phone_info": {**info, "watermark": mark}},
+        "foreign": {"phone_info": {**info, "watermark": {"appid": "wx2"}}},
+        "odd number": {"phone_info": {**info, "purePhoneNumber": "canary", "watermark": mark}},
+        "stale": {"errcode": 40001, "errmsg": f"invalid credential {CODE}"},
+        "used": {"errcode": 40163, "errmsg": f"code been used {CODE}"},
+        "address": {"errcode": 40164, "errmsg": f"invalid ip 1.2.3.4{CODE}, not in whitelist"},
+    }
+    scripts = {name: wire.always(wire.reply(json.dumps(b).encode())) for name, b in bodies.items()}
+    scripts["not JSON"] = wire.always(wire.reply(b'{"purePhoneNumber": "canary"'))
+    scripts["502"] = wire.always(wire.reply(b"canary", "502 Bad Gateway"))
+    scripts["reset"] = reset
+    scripts["drip"] = drip
+    return scripts
+
+
+PHONE_FAULTS = [
+    *("success", "foreign", "odd number", "stale", "used", "address"),
+    *("not JSON", "502", "reset", "drip"),
+]
+
+
+@pytest.mark.parametrize("fault", PHONE_FAULTS)
+def test_no_phone_number_phone_code_or_access_token_is_shown(
+    serve, connect, wire, everything_logged, fault
+):
+    server = serve(phone_answers(wire)[fault])
+    client = WeChatClient(App("wx1", Secret(SECRET)), connect(server.url), tokens=Tokens())
+    try:
+        told = repr(client.get_phone_number(Secret(CODE), "o1"))
+    except WxauthError as error:
+        assert fault != "success"
+        told = told_by(error)
+    assert b"access_token=canary%2Btoken" in server.heads[0]
+    for text in (told, everything_logged()):
+        assert_clean(text)
+        assert "138001" not in text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"access_token": "canary" * 50, "expires_in": 7200},
+        {"access_token": "canary" * 50, "expires_in": "7200"},
+        {"access_token": "canary \n", "expires_in": 7200},
+        {"errcode": 40125, "errmsg": "invalid canary"},
+    ],
+    ids=["success", "odd seconds", "odd token", "misconfigured"],
+)
+def test_no_access_token_and_no_secret_is_shown(serve, connect, wire, everything_logged, body):
+    server = serve(wire.always(wire.reply(json.dumps(body).encode())))
+    client = WeChatClient(App("wx1", Secret(SECRET)), connect(server.url))
+    try:
+        told = repr(client.stable_access_token())
+    except WxauthError as error:
+        told = told_by(error)
+    assert_clean(told)
+    assert_clean(everything_logged())

@@ -263,6 +263,22 @@ def test_an_error_page_of_a_gateway_is_unavailable(serve, connect, wire):
     assert len(server.heads) == 1
 
 
+def test_an_error_page_on_a_kept_connection_is_no_reason_to_send_the_code_again(
+    serve, connect, wire
+):
+    def script(server, sock):
+        for answer in (wire.reply(b"{}"), wire.reply(b"<html>", "503 Service Unavailable")):
+            server.read_head(sock)
+            sock.sendall(answer)
+
+    server = serve(script)
+    transport = connect(server.url)
+    transport.get("/x", PARAMS)
+    with pytest.raises(WeChatUnavailable, match="503"):
+        transport.get("/x", PARAMS)
+    assert (server.accepted, len(server.heads)) == (1, 2)
+
+
 def test_a_redirect_is_not_followed_and_its_body_not_read(serve, connect):
     taken = []
 

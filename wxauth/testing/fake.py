@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -11,20 +12,27 @@ from typing import Any, NamedTuple
 
 from .faults import Faults
 from .people import FakePerson, Unknown
-from .phone import Phone
 from .refusals import Refused, refusal
+from .state import FakeApp
+from .tokens import Tokens
 
 #: How long a code lives, in seconds (protocol 1.1).
 CODE_LIFE = 300
 #: A fake may run for days under load: codes and calls beyond so many are forgotten.
 REMEMBERED = 100_000
+#: What no call is remembered with.
+SECRETS = ("secret", "access_token")
 
 
 class Call(NamedTuple):
-    """One request that reached the fake. ``params`` are those of the URL, without secrets."""
+    """One request that reached the fake.
+
+    ``params`` are those of the URL and, of a POST, those of its JSON; AppSecret and access_token
+    are left out.
+    """
 
     path: str
-    params: dict[str, str]
+    params: dict[str, Any]
 
 
 @dataclass
@@ -35,7 +43,7 @@ class _Code:
     used: bool = False
 
 
-class FakeWeChat(Phone):
+class FakeWeChat(Tokens):
     """WeChat's side of a login. Safe to use from many threads.
 
     Wherever a method takes a ``person``, it is a ``FakePerson``, a name, or nothing for the
@@ -44,7 +52,7 @@ class FakeWeChat(Phone):
 
     - ``any_app``: every appid exists, and ``"sandbox"`` is its secret.
     - ``any_code``: a code that the fake did not issue is the default person's and may be repeated
-      (developer tools' mock code, a real phone's code).
+      (developer tools' mock code, a real phone's code); a phone code is that of who logged in.
     - ``rotate``: each ``wx.login()`` makes a new session_key; WeChat says only that it may.
     - ``escape_slashes``: answers spell ``/`` as ``\\/``, as WeChat's at times do.
     - ``clock``: the time in seconds since 1970; assign another to let codes expire.
@@ -70,52 +78,124 @@ class FakeWeChat(Phone):
         #: Where a server answers for this fake.
         self.url = ""
         self._codes: dict[str, _Code] = {}
-        self._endpoints = {"/sns/jscode2session": self._jscode2session}
+        self._phone_codes: dict[str, _Code] = {}
+        #: path → method, endpoint.
+        self._endpoints: dict[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+            "/sns/jscode2session": ("GET", self._jscode2session),
+            "/cgi-bin/stable_token": ("POST", self._stable_token),
+            "/wxa/business/getuserphonenumber": ("POST", self._getuserphonenumber),
+            "/wxa/checksession": ("GET", self._checksession),
+            "/wxa/resetusersessionkey": ("GET", self._resetusersessionkey),
+        }
 
     def login_code(self, person: FakePerson | str | None = None, appid: str | None = None) -> str:
         """The ``code`` that ``wx.login()`` gives: for one exchange in this app, for 5 minutes."""
         with self._lock:
             who, appid, _ = self._resolve(person, appid)
             self._start_login(who, appid)
-            code = secrets.token_hex(16)
-            self._codes[code] = _Code(who, appid, self.clock() + CODE_LIFE)
-            if len(self._codes) > REMEMBERED:
-                del self._codes[next(iter(self._codes))]
-            return code
+            return self._issue(self._codes, secrets.token_hex(16), who, appid)
+
+    def phone_code(self, person: FakePerson | str | None = None, appid: str | None = None) -> str:
+        """The ``code`` that the phone button gives (protocol 4.1): once, for 5 minutes."""
+        with self._lock:
+            who, appid, _ = self._resolve(person, appid)
+            if not who.phone:
+                raise ValueError(f"{who.name} has no phone number.")
+            return self._issue(self._phone_codes, secrets.token_hex(32), who, appid)
+
+    def _issue(self, codes: dict[str, _Code], code: str, person: FakePerson, appid: str) -> str:
+        codes[code] = _Code(person, appid, self.clock() + CODE_LIFE)
+        if len(codes) > REMEMBERED:
+            del codes[next(iter(codes))]
+        return code
 
     # -- what a server asks --------------------------------------------------------------------
 
-    def record(self, path: str, params: Mapping[str, str]) -> None:
+    def record(self, path: str, params: Mapping[str, Any]) -> None:
         """Remember a request for ``calls``."""
         with self._lock:
-            kept = {name: value for name, value in params.items() if name != "secret"}
+            kept = {name: value for name, value in params.items() if name not in SECRETS}
             self.calls.append(Call(path, kept))
             del self.calls[:-REMEMBERED]
 
-    def answer(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+    def answer(
+        self, path: str, params: Mapping[str, str], body: bytes = b"", method: str = "GET"
+    ) -> dict[str, Any]:
         """WeChat's answer to a request; a refusal is an answer too."""
-        endpoint = self._endpoints.get(path)
-        if endpoint is None:
-            return refusal(40066)
+        expected, endpoint = self._endpoints.get(path, ("", None))
         try:
+            if endpoint is None:
+                raise Refused(40066)
+            if expected == "POST":
+                if method != "POST":
+                    raise Refused(43002)
+                # The access_token stays in the URL; whatever else is there does not count.
+                token = {"access_token": params.get("access_token", "")}
+                params = {**read_json(body), **token}
             with self._lock:
                 return endpoint(params)
         except Refused as refused:
             return refusal(refused.errcode)
 
-    def _jscode2session(self, params: Mapping[str, str]) -> dict[str, Any]:
-        appid = params.get("appid", "")
+    def _authorize(self, params: Mapping[str, Any]) -> tuple[str, FakeApp]:
+        """The app that names itself and its AppSecret."""
+        appid = params.get("appid") or ""
         if not appid:
             raise Refused(41002)
         try:
             _, app = self._app(appid)
         except Unknown:
             raise Refused(40013) from None
-        secret = params.get("secret", "")
+        secret = params.get("secret") or ""
         if not secret:
             raise Refused(41004)
-        if not hmac.compare_digest(secret.encode(), app.secret.encode()):
+        if not hmac.compare_digest(str(secret).encode(), app.secret.encode()):
             raise Refused(40125)
+        return appid, app
+
+    def _stable_token(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        appid, _ = self._authorize(params)
+        if params.get("grant_type") != "client_credential":
+            raise Refused(40002)
+        issued = self.access_token(appid, force_refresh=params.get("force_refresh") is True)
+        return {
+            "access_token": issued.token,
+            "expires_in": int(issued.expires - self.clock()),
+        }
+
+    def _getuserphonenumber(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        appid = self._bearer(params["access_token"])
+        code, openid = params.get("code"), params.get("openid")
+        if not isinstance(code, str) or not (openid is None or isinstance(openid, str)):
+            raise Refused(40097)
+        issued = self._phone_codes.get(code)
+        if issued is None and self.any_code and code and code not in self._codes:
+            issued = _Code(self._holder(openid, appid), appid, self.clock() + CODE_LIFE)
+        # Among these: a code of wx.login, which is not one of the phone button's.
+        if issued is None or issued.used or self.clock() >= issued.expires:
+            raise Refused(40029)
+        if issued.appid != appid:
+            raise Refused(40013)
+        if openid is not None and openid != issued.person.openid(appid):
+            raise Refused(40003)
+        issued.used = True
+        return {
+            "errcode": 0,
+            "errmsg": "ok",
+            "phone_info": {
+                **self.number(issued.person),
+                "watermark": {"timestamp": int(self.clock()), "appid": appid},
+            },
+        }
+
+    def _holder(self, openid: str | None, appid: str) -> FakePerson:
+        try:
+            return self.person() if openid is None else self.person_of(openid, appid)
+        except Unknown:
+            raise Refused(40003) from None
+
+    def _jscode2session(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        appid, app = self._authorize(params)
         code = params.get("js_code", "")
         if not code:
             raise Refused(41008)
@@ -135,7 +215,7 @@ class FakeWeChat(Phone):
 
     def _redeem(self, code: str, appid: str) -> FakePerson:
         issued = self._codes.get(code)
-        if issued is None and self.any_code:
+        if issued is None and self.any_code and code not in self._phone_codes:
             self._start_login(self.person(), appid)
             return self.person()
         if issued is None or issued.appid != appid or self.clock() >= issued.expires:
@@ -149,3 +229,16 @@ class FakeWeChat(Phone):
         # Fetching a code is what replaces a session_key, not exchanging it (protocol 2).
         if self.rotate:
             self.rotate_session_key(person, appid)
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """The JSON object that was posted."""
+    if not body:
+        raise Refused(44002)
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise Refused(47001)
+    return document

@@ -21,6 +21,8 @@ from typing import Any, Protocol
 from .refusals import refusal
 
 LOGIN = "/sns/jscode2session"
+TOKEN = "/cgi-bin/stable_token"  # noqa: S105 -- a path
+PHONE = "/wxa/business/getuserphonenumber"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,24 @@ class Fields(Fault):
     def answer(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | Reply:
         answer = {**ask(), **self.wrong}
         return {name: value for name, value in answer.items() if name not in self.missing}
+
+
+@dataclass(frozen=True)
+class PhoneInfo(Fault):
+    """Fields of the ``phone_info`` are wrong, or missing.
+
+    ``PhoneInfo({"countryCode": 86})`` is the number that WeChat's own example has in place of the
+    text; ``PhoneInfo({"watermark": {"timestamp": 0, "appid": "wx…"}})`` speaks of another app.
+    """
+
+    wrong: dict[str, Any] = field(default_factory=dict)
+    missing: Sequence[str] = ()
+
+    def answer(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | Reply:
+        answer = ask()
+        info = {**answer.get("phone_info", {}), **self.wrong}
+        info = {name: value for name, value in info.items() if name not in self.missing}
+        return {**answer, "phone_info": info} if "phone_info" in answer else answer
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class PhonePage:
     def note(
         self,
         path: str,
-        params: Mapping[str, str],
+        params: Mapping[str, Any],
         fault: Fault,
         answer: Mapping[str, Any] | Reply,
     ) -> None:
@@ -130,6 +130,8 @@ class PhonePage:
 
     def _state(self, after: str) -> dict[str, Any]:
         number = int(after) if after.isdecimal() else 0
+        rows = self._rows()
+        # Read last: the page counts back from the moment at which this arrives.
         now = time.monotonic()
         with self._lock:
             calls = [
@@ -137,7 +139,7 @@ class PhonePage:
                 for call in self._calls
                 if call["number"] > number
             ]
-        return {"calls": calls, "rows": self._rows()}
+        return {"calls": calls, "rows": rows}
 
     def _pass_on(self, request: Request) -> Reply:
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}

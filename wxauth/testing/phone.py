@@ -90,13 +90,16 @@ class Phone(State):
         who, appid, _ = self._resolve(person, appid)
         if not who.phone:
             raise ValueError(f"{who.name} has no phone number.")
-        abroad = "" if who.country_code == "86" else who.country_code
-        number = {
-            "phoneNumber": abroad + who.phone,
-            "purePhoneNumber": who.phone,
-            "countryCode": who.country_code,
+        return self.encrypt(self.number(who), who, appid)
+
+    def number(self, person: FakePerson) -> dict[str, str]:
+        """A number as WeChat tells it: abroad, ``phoneNumber`` has the country code in front."""
+        abroad = "" if person.country_code == "86" else person.country_code
+        return {
+            "phoneNumber": abroad + person.phone,
+            "purePhoneNumber": person.phone,
+            "countryCode": person.country_code,
         }
-        return self.encrypt(number, who, appid)
 
     def werun_data(
         self, person: FakePerson | str | None = None, appid: str | None = None, *, step: int = 100

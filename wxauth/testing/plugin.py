@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture ``fake_wechat``.
+"""The pytest plugin: the fixture ``fake_wechat``, and nothing written in the background.
 
 Loaded at the start of every pytest run of a project that has wxauth installed, hence no Django
 here: pytest-django has not set it up yet.
@@ -6,6 +6,8 @@ here: pytest-django has not set it up yet.
 
 from __future__ import annotations
 
+import atexit
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +23,16 @@ APPIDS = ("wx0000000000000001", "wx0000000000000002")
 def _fake_wechat_server() -> Iterator[FakeWeChatServer]:
     with FakeWeChatServer(FakeWeChat()) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _counts_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's test expects a thread that writes to the database meanwhile, or to the project's
+    own one when the run is over."""
+    counting = sys.modules.get("wxauth.services.counting")
+    if counting is not None:
+        atexit.unregister(counting.flush)
+        monkeypatch.setattr(counting.Counts, "start", lambda self: None)
 
 
 @pytest.fixture

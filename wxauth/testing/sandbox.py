@@ -1,6 +1,7 @@
 """The control side of a served fake: what the person with the phone does, over HTTP.
 
 - ``GET /sandbox/code?appid=&person=``: a login code, as text.
+- ``GET /sandbox/phone_code?appid=&person=``: a phone code, likewise.
 - ``POST /sandbox/people``: people, as ``loading`` takes them.
 - ``POST /sandbox/encrypt``: ``{"data": {…}}``, or ``{"kind": "userinfo" | "phone" | "werun"}``;
   ``"watermark": false`` leaves WeChat's watermark out of ``data``, ``"real": true`` gives the
@@ -54,6 +55,10 @@ def _code(fake: FakeWeChat, fields: Fields) -> str:
     return fake.login_code(_person(fake, fields), _text(fields, "appid"))
 
 
+def _phone_code(fake: FakeWeChat, fields: Fields) -> str:
+    return fake.phone_code(_person(fake, fields), _text(fields, "appid"))
+
+
 def _people(fake: FakeWeChat, fields: Fields) -> dict[str, Any]:
     return {"people": [person.name for person in load_people(fake, fields)]}
 
@@ -104,6 +109,7 @@ def _faults(fake: FakeWeChat, fields: Fields) -> dict[str, Any]:
 
 ROUTES: dict[str, tuple[str, Callable[[FakeWeChat, Fields], str | dict[str, Any]]]] = {
     "/sandbox/code": ("GET", _code),
+    "/sandbox/phone_code": ("GET", _phone_code),
     "/sandbox/people": ("POST", _people),
     "/sandbox/encrypt": ("POST", _encrypt),
     "/sandbox/rotate": ("POST", _rotate),
@@ -114,6 +120,7 @@ ROUTES: dict[str, tuple[str, Callable[[FakeWeChat, Fields], str | dict[str, Any]
 KINDS: dict[str, Callable[[Fields], Fault]] = {
     "errcode": lambda f: faults.Errcode(_errcode(f), _text(f, "errmsg")),
     "fields": lambda f: faults.Fields(_wrong(f), _missing(f)),
+    "phone_info": lambda f: faults.PhoneInfo(_wrong(f), _missing(f)),
     "empty": lambda f: faults.empty(),
     "not_json": lambda f: faults.not_json(),
     "html": lambda f: faults.html(int(_number(f, "status", 502))),

@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from .fake import FakeWeChat
+from .fake import FakeWeChat, read_json
 from .faults import Reply
 from .page import PhonePage, Request
 from .phone import compact
+from .refusals import Refused
 from .sandbox import PREFIX, control
 
 
@@ -164,11 +165,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.head(reply)
             self.body(reply.body)
             return
-        fake.record(url.path, params)
+        asked = params | _fields(body)
+        fake.record(url.path, asked)
         fault, over = fake.faults.take(url.path)
-        answer = fault.answer(lambda: fake.answer(url.path, params))
+        answer = fault.answer(lambda: fake.answer(url.path, params, body, self.command))
         if page is not None:
-            page.note(url.path, params, fault, answer)
+            page.note(url.path, asked, fault, answer)
         fault.send(self, answer if isinstance(answer, Reply) else _reply(fake, answer), over)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- the standard library's names
@@ -197,6 +199,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- likewise
         """Quiet: a URL holds the AppSecret."""
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    """What a request posts, for those who look on."""
+    try:
+        return read_json(body)
+    except Refused:
+        return {}
 
 
 def _reply(fake: FakeWeChat, answer: dict[str, Any]) -> Reply:

@@ -1,41 +1,71 @@
 """What WeChat can be asked: one method per endpoint, a frozen dataclass out.
 
-What WeChat answers is judged here and nowhere else: bytes, read as UTF-8 JSON whatever the
-Content-Type says (protocol 1.4), and an errcode or a well-formed result, nothing in between.
-
-An answer holds the session_key. So it is read by functions that *return* an error, and the error
-is raised where no local variable of the traceback holds the answer.
+Every endpoint goes through ``_call``: a place in the bulkhead, the access_token where one is
+needed, the pace and the circuit of the endpoint's group, a deadline over all of it, and the few
+repetitions that are allowed. What WeChat answers is judged in ``answers``.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
+import hmac
 import logging
-import re
-from typing import Any, TypeGuard
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import TypeVar
 
-from ..exceptions import Misconfigured, WeChatBadResponse, WxauthError
-from ..types import App, Secret, Session
-from .errcodes import classify, meaning
+from wxauth.exceptions import (
+    Misconfigured,
+    SessionKeyMissing,
+    WeChatBadResponse,
+    WeChatError,
+    WeChatTimeout,
+    WeChatUnavailable,
+    WxauthError,
+)
+from wxauth.logging import asking_wechat
+from wxauth.types import App, PhoneInfo, Secret, Session
+
+from . import answers
+from .endpoints import CHECK_SESSION, CODE2SESSION, PHONE, RESET_SESSION, STABLE_TOKEN, Endpoint
+from .errcodes import STALE_TOKEN, meaning
+from .guard import Guard
+from .source import TokenSource
 from .transport import Transport
 
 logger = logging.getLogger("wxauth.wechat")
 
-#: Looser than what was ever seen (28 letters, digits, "-" and "_"): WeChat promises no shape.
-ID = re.compile(r"[\x21-\x7e]{1,64}")
-#: Base64 of 16 bytes.
-SESSION_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
-#: A number in most places, a string in some (protocol 1.3).
-ERRCODE = re.compile(r"-?[0-9]{1,9}")
-RID = re.compile(r"rid: ([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
+T = TypeVar("T")
+Params = Mapping[str, "str | Secret"]
+Body = Mapping[str, "str | Secret | bool"]
+
+#: Seconds for all of a call: waiting for a place, the access_token, repetitions.
+DEADLINE = 5.0
+#: Of these, what is kept for the endpoint itself: a code is not sent in the last moment.
+RESERVE = 2.0
+#: Seconds between a call that WeChat was too busy for and its repetition.
+PAUSE = 0.2
 
 
 class WeChatClient:
-    """Speaks for one app. Safe to share between threads."""
+    """Speaks for one app. Safe to share between threads.
 
-    def __init__(self, app: App, transport: Transport) -> None:
+    ``tokens`` is needed by the endpoints that want an access_token; a login does not.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        transport: Transport,
+        *,
+        guard: Guard | None = None,
+        tokens: TokenSource | None = None,
+    ) -> None:
         self._app = app
         self._transport = transport
+        self._guard = guard or Guard()
+        self._tokens = tokens
 
     def code2session(self, code: Secret) -> Session:
         """Exchange a login code for the openid and session_key of who obtained it.
@@ -43,66 +73,175 @@ class WeChatClient:
         Raises ``CodeRefused``, ``Blocked`` or a ``WeChatError``. The code is single-use: it is
         sent once. (protocol 1.2, 1.3)
         """
-        params: dict[str, str | Secret] = {
+        params: Params = {
             "appid": self._app.appid,
             "secret": self._app.secret,
             # Until WeChat has taken it, it lets its finder in.
             "js_code": code,
             "grant_type": "authorization_code",
         }
-        outcome = _session(self._transport.get("/sns/jscode2session", params))
-        if isinstance(outcome, Session):
-            return outcome
-        self._report(outcome)
-        raise outcome
+        return self._call(CODE2SESSION, answers.read_session, params)
+
+    def get_phone_number(self, code: Secret, openid: str) -> PhoneInfo:
+        """Exchange a phone code for the number, if it is this openid's code.
+
+        Raises ``InvalidPhoneCode``, a ``WeChatError`` or ``DatabaseUnavailable``. Each code has
+        cost a tap, and money: it is sent again, once, when the outcome is unknown. (protocol 4.1)
+        """
+        appid = self._app.appid
+        body: Body = {"code": code, "openid": openid}
+        return self._call(PHONE, lambda answer: answers.read_phone(answer, appid), {}, body)
+
+    def check_session_key(self, openid: str, session_key: Secret) -> bool:
+        """Whether this is the session_key that WeChat has for the openid now.
+
+        Raises a ``WeChatError`` or ``DatabaseUnavailable``. (protocol 2.1)
+        """
+        try:
+            return self._call(CHECK_SESSION, answers.read_ok, _signed(openid, session_key))
+        except SessionKeyMissing:
+            return False
+
+    def reset_session_key(self, openid: str, session_key: Secret) -> Secret:
+        """End the session_key at WeChat; the answer is the next one.
+
+        Raises ``SessionKeyMissing`` where it was not (any longer) the valid one, a
+        ``WeChatError`` or ``DatabaseUnavailable``. After ``WeChatTimeout`` and
+        ``WeChatBadResponse`` the old key may be dead and the new one lost. (protocol 2.2)
+        """
+        return self._call(
+            RESET_SESSION,
+            lambda answer: answers.read_new_key(answer, openid),
+            _signed(openid, session_key),
+        )
+
+    def stable_access_token(self, *, force_refresh: bool = False) -> tuple[Secret, int]:
+        """The access_token of the app, and how many seconds it has left.
+
+        Without ``force_refresh`` WeChat gives the same one until 300 seconds before its end; with
+        it, the former one dies at once (20 times a day, protocol 5). Raises a ``WeChatError``.
+        What wants a token asks ``AccessTokens``, which shares one among all processes.
+        """
+        body: Body = {
+            "grant_type": "client_credential",
+            "appid": self._app.appid,
+            "secret": self._app.secret,
+            "force_refresh": force_refresh,
+        }
+        return self._call(STABLE_TOKEN, answers.read_token, {}, body)
+
+    # -- the one way to WeChat -----------------------------------------------------------------
+
+    def _call(
+        self,
+        endpoint: Endpoint,
+        read: Callable[[answers.Answer], T | WxauthError],
+        params: Params,
+        body: Body | None = None,
+    ) -> T:
+        ends = time.monotonic() + DEADLINE
+        with asking_wechat(), self._guard.gate.place() if endpoint.placed else nullcontext():
+            outcome = self._ask(endpoint, read, params, body, ends)
+        if isinstance(outcome, WxauthError):
+            self._report(outcome)
+            raise outcome
+        return outcome
+
+    def _ask(
+        self,
+        endpoint: Endpoint,
+        read: Callable[[answers.Answer], T | WxauthError],
+        params: Params,
+        body: Body | None,
+        ends: float,
+    ) -> T | WxauthError:
+        """Once; once more with another access_token, and once more if nothing was learnt."""
+        repeats, renews = endpoint.repeats, endpoint.bearer
+        token = self._get_token(None, ends) if endpoint.bearer else None
+        while True:
+            sent = params if token is None else {"access_token": token, **params}
+            outcome = self._attempt(endpoint, read, sent, body, ends)
+            seconds = ends - time.monotonic()
+            if renews and isinstance(outcome, Misconfigured) and outcome.errcode in STALE_TOKEN:
+                renews, former = False, token
+                token = self._get_token(former, ends)
+                if _same(token, former):
+                    # Not its age, then: WeChat would go on refusing it, and we asking.
+                    return outcome
+            elif repeats and _is_transient(outcome) and seconds > PAUSE * 2:
+                repeats = False
+                if isinstance(outcome, WeChatUnavailable):
+                    time.sleep(PAUSE)
+            else:
+                if endpoint.repeats and isinstance(outcome, WeChatError):
+                    outcome.repeatable = True
+                return outcome
+
+    def _attempt(
+        self,
+        endpoint: Endpoint,
+        read: Callable[[answers.Answer], T | WxauthError],
+        params: Params,
+        body: Body | None,
+        ends: float,
+    ) -> T | WxauthError:
+        """Ask once. Returns what WeChat, or the way to it, came to; raises if nobody was asked."""
+        lane = self._guard.lane(self._app.appid, endpoint.group)
+        lane.pace.wait()
+        era = lane.circuit.enter()
+        # What it is called if this thread is ended in the middle.
+        outcome: T | WxauthError = WeChatUnavailable("The call to WeChat was broken off.")
+        try:
+            seconds = max(ends - time.monotonic(), 0.001)
+            if body is None:
+                answer = self._transport.get(endpoint.path, params, seconds=seconds)
+            else:
+                answer = self._transport.post(endpoint.path, params, body, seconds=seconds)
+            outcome = answers.judge(answer, read, endpoint.errors)
+        except WeChatError as error:
+            logger.warning("WeChat did not answer app %s: %s", self._app.appid, error)
+            outcome = error
+        finally:
+            lane.circuit.leave(era, outcome)
+            lane.pace.note(outcome)
+        return outcome
+
+    def _get_token(self, refused: Secret | None, ends: float) -> Secret:
+        if self._tokens is None:
+            raise TypeError("This client was made without a source of access_tokens.")
+        seconds = max(ends - RESERVE - time.monotonic(), 0.0)
+        if refused is None:
+            return self._tokens.get(self._app.appid, seconds=seconds)
+        return self._tokens.refused(self._app.appid, refused, seconds=seconds)
 
     def _report(self, error: WxauthError) -> None:
         """Log what the operator must mend. Never the errmsg: it may hold anything."""
         if isinstance(error, Misconfigured):
             logger.error(
-                "WeChat refuses app %s: errcode %s, rid %s. %s",
+                "WeChat refuses app %s: errcode %s, rid %s. %s%s",
                 self._app.appid,
                 error.errcode,
                 error.rid or "-",
                 meaning(error.errcode),
+                f" WeChat saw {error.address}." if error.address else "",
             )
 
 
-def _session(body: bytes) -> Session | WxauthError:
-    answer = _answer(body)
-    if isinstance(answer, WxauthError):
-        return answer
-    openid, session_key = answer.get("openid"), answer.get("session_key")
-    unionid = answer.get("unionid") or None
-    if not isinstance(openid, str) or not ID.fullmatch(openid):
-        return WeChatBadResponse("WeChat's answer has no acceptable openid.")
-    if unionid is not None and not (isinstance(unionid, str) and ID.fullmatch(unionid)):
-        return WeChatBadResponse("WeChat's answer has no acceptable unionid.")
-    if not isinstance(session_key, str) or not SESSION_KEY.fullmatch(session_key):
-        return WeChatBadResponse("WeChat's answer has no acceptable session_key.")
-    return Session(openid=openid, session_key=Secret(session_key), unionid=unionid)
+def _signed(openid: str, session_key: Secret) -> dict[str, str | Secret]:
+    """The parameters that prove that we know the session_key (用户登录态签名, protocol 2.1).
+
+    The key of the HMAC is the session_key's text, not the bytes that it stands for; the message
+    of a GET is empty.
+    """
+    signature = hmac.new(session_key.reveal().encode(), b"", hashlib.sha256).hexdigest()
+    return {"openid": openid, "signature": Secret(signature), "sig_method": "hmac_sha256"}
 
 
-def _is_id(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and ID.fullmatch(value) is not None
+def _is_transient(outcome: object) -> bool:
+    return isinstance(outcome, (WeChatUnavailable, WeChatTimeout, WeChatBadResponse))
 
 
-def _answer(body: bytes) -> dict[str, Any] | WxauthError:
-    """The JSON object of a success."""
-    try:
-        # Not strict: a nickname may hold raw control characters (protocol 1.4). ValueError is bad
-        # UTF-8, bad JSON, and a number of 5,000 digits; RecursionError is brackets without end.
-        answer = json.loads(body.decode("utf-8"), strict=False)
-    except (ValueError, RecursionError):
-        return WeChatBadResponse("WeChat's answer is not JSON.")
-    if not isinstance(answer, dict):
-        return WeChatBadResponse("WeChat's answer is not a JSON object.")
-    errcode = answer.get("errcode", 0)
-    if isinstance(errcode, bool) or not (
-        isinstance(errcode, (int, str)) and ERRCODE.fullmatch(str(errcode))
-    ):
-        return WeChatBadResponse("WeChat's answer has no acceptable errcode.")
-    if int(errcode) == 0:
-        return answer
-    found = RID.search(str(answer.get("errmsg", "")))
-    return classify(int(errcode), found[1] if found else "")
+def _same(one: Secret | None, other: Secret | None) -> bool:
+    if one is None or other is None:
+        return False
+    return hmac.compare_digest(one.reveal().encode(), other.reveal().encode())

@@ -2,12 +2,14 @@
 
 What leaves here is bytes or one of ``WeChatError``'s children: no exception of requests or
 urllib3 gets out (they carry the request), and no secret gets in. A ``Secret`` travels through
-requests and urllib3 as a placeholder and is put in its place by our own connection, just before
-the socket; their log lines, exceptions and whatever an error tracker patches see a placeholder.
+requests and urllib3 as a placeholder (a body: as stars) and is put in its place by our own
+connection, just before the socket; their log lines, exceptions and whatever an error tracker
+patches see a placeholder.
 """
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
@@ -23,8 +25,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
-from ..exceptions import WeChatBadResponse, WeChatError, WeChatTimeout, WeChatUnavailable
-from ..types import Secret
+from wxauth.exceptions import WeChatBadResponse, WeChatError, WeChatTimeout, WeChatUnavailable
+from wxauth.types import Secret
+
 from .watchdog import Call, current, placeholder, quoted
 
 #: Bytes of a body. WeChat's answers are a few hundred (protocol 1.4).
@@ -32,6 +35,9 @@ MAX_BODY = 64 * 1024
 #: Seconds a kept connection may rest. Firewalls forget an idle one without a word, and a request
 #: on it would be lost together with its single-use code.
 MAX_IDLE = 30.0
+#: A certificate, or one of its issuers, that vouches for itself: X509_V_ERR_DEPTH_ZERO_… and
+#: X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN of OpenSSL.
+SELF_SIGNED = (18, 19)
 
 
 class Transport:
@@ -58,37 +64,74 @@ class Transport:
         self._session.mount("https://", _Adapter(pool_maxsize=pool_size))
         self._session.mount("http://", _Adapter(pool_maxsize=pool_size))
 
-    def get(self, path: str, params: Mapping[str, str | Secret]) -> bytes:
+    def get(
+        self, path: str, params: Mapping[str, str | Secret], *, seconds: float | None = None
+    ) -> bytes:
         """The body of the answer, whatever its status (but 3xx, 5xx) and content type.
 
-        Raises ``WeChatUnavailable`` (nothing was consumed), ``WeChatTimeout`` or
-        ``WeChatBadResponse`` (what the request carries may be consumed). The request is repeated,
-        once and within the deadline, only if there was no connection to send it on.
+        ``seconds`` shortens the deadline. Raises ``WeChatUnavailable`` (nothing was consumed),
+        ``WeChatTimeout`` or ``WeChatBadResponse`` (what the request carries may be consumed). The
+        request is repeated, once and within the deadline, only if there was no connection to send
+        it on.
         """
+        return self._send("GET", path, params, None, seconds)
+
+    def post(
+        self,
+        path: str,
+        params: Mapping[str, str | Secret],
+        body: Mapping[str, str | Secret | bool],
+        *,
+        seconds: float | None = None,
+    ) -> bytes:
+        """The same, with a JSON object as the request's body. Not all of it has to be secret."""
+        return self._send("POST", path, params, _to_json(body), seconds)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | Secret],
+        body: Secret | None,
+        seconds: float | None,
+    ) -> bytes:
         secrets = {name: value for name, value in params.items() if isinstance(value, Secret)}
         query = "&".join(
             f"{name}={placeholder(name) if isinstance(value, Secret) else quoted(value)}"
             for name, value in params.items()
         )
         url = f"{self._base_url}{path}?{query}"
-        with Call(self._deadline, secrets) as call:
-            outcome = self._attempt(url, call)
-            if isinstance(outcome, WeChatUnavailable) and not (call.connected or call.expired):
-                outcome = self._attempt(url, call)
+        deadline = self._deadline if seconds is None else min(seconds, self._deadline)
+        # As many stars as the body has bytes, which is what requests counts.
+        stars = None if body is None else b"*" * len(body.reveal())
+        with Call(deadline, secrets, body) as call:
+            outcome = self._attempt(method, url, stars, call)
+            # A kept connection was made by an earlier call: not connected, and yet sent.
+            left = call.sent or call.connected
+            if isinstance(outcome, WeChatUnavailable) and not (left or call.expired):
+                outcome = self._attempt(method, url, stars, call)
         # Raised here, where no other exception is being handled: ``__context__`` would hold it.
         if isinstance(outcome, WeChatError):
             raise outcome
         return outcome
 
-    def close(self) -> None:
-        self._session.close()
-
-    def _attempt(self, url: str, call: Call) -> bytes | WeChatError:
+    def _attempt(
+        self, method: str, url: str, stars: bytes | None, call: Call
+    ) -> bytes | WeChatError:
         connect = min(self._connect_timeout, call.remaining)
         read = min(self._read_timeout, call.remaining)
         try:
-            with self._session.get(
-                url, timeout=(connect, read), stream=True, allow_redirects=False
+            with self._session.request(
+                method,
+                url,
+                data=stars,
+                headers=None if stars is None else {"Content-Type": "application/json"},
+                timeout=(connect, read),
+                stream=True,
+                allow_redirects=False,
             ) as response:
                 if 300 <= response.status_code < 400:
                     return WeChatBadResponse("WeChat answered with a redirect.")
@@ -108,6 +151,18 @@ class Transport:
         if len(body) > MAX_BODY:
             return WeChatBadResponse("WeChat's answer is too large.")
         return body
+
+
+def _to_json(body: Mapping[str, str | Secret | bool]) -> Secret:
+    """The body as a text of ASCII: what is not is escaped, a lone surrogate included."""
+    return Secret(
+        json.dumps(
+            {
+                name: value.reveal() if isinstance(value, Secret) else value
+                for name, value in body.items()
+            }
+        )
+    )
 
 
 def _read(response: requests.Response) -> bytes:
@@ -165,7 +220,7 @@ class _Connection(HTTPConnection):
         call.watch(self.sock)
         is_head, call.sent = not call.sent, True
         try:
-            self.sock.sendall(call.fill(data) if is_head else data)
+            self.sock.sendall(call.fill(data) if is_head else call.fill_body(data))
         except OSError as error:
             failure = error
         else:
@@ -245,6 +300,12 @@ def _reason(error: Exception) -> str:
     """Why there is no connection, for the operator: no address, no URL."""
     if isinstance(error, (TimeoutError, futures.TimeoutError)):
         return "timed out"
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in SELF_SIGNED:
+        # Protocol 11.2: its proxy stands where WeChat's server seems to be.
+        return (
+            "self-signed certificate; in WeChat Cloud Hosting (微信云托管) that is usually the "
+            "switch 开放接口服务 of the service: turn it off, wxauth obtains its own access_token"
+        )
     if isinstance(error, ssl.SSLError):
         return str(getattr(error, "verify_message", "") or error.reason or "no handshake").lower()
     return str(getattr(error, "strerror", "") or "the name is not valid").lower()

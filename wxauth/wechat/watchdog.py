@@ -17,7 +17,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from urllib.parse import quote
 
-from ..types import Secret
+from wxauth.types import Secret
 
 #: The call that the running thread is making. The connection, deep inside urllib3, finds it here.
 current: ContextVar[Call] = ContextVar("current")
@@ -33,9 +33,15 @@ def placeholder(name: str) -> str:
 
 
 class Call:
-    """One call, from looking up the name to the last byte of the body. A context manager."""
+    """One call, from looking up the name to the last byte of the body. A context manager.
 
-    def __init__(self, seconds: float, secrets: Mapping[str, Secret]) -> None:
+    ``secrets`` belong into the URL, in place of their placeholders; ``body`` is what to send in
+    place of whatever body the libraries above were given.
+    """
+
+    def __init__(
+        self, seconds: float, secrets: Mapping[str, Secret], body: Secret | None = None
+    ) -> None:
         #: A connection exists (its TLS handshake may still be under way, or have failed).
         self.connected = False
         #: Bytes of the request may have left.
@@ -44,6 +50,7 @@ class Call:
         #: Why there is no connection, in plain words.
         self.trouble = "no connection"
         self._secrets = secrets
+        self._body = body
         self._ends = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._watched: socket.socket | None = None
@@ -101,6 +108,10 @@ class Call:
         for name, secret in self._secrets.items():
             line = line.replace(placeholder(name).encode(), quoted(secret.reveal()).encode())
         return line + separator + rest
+
+    def fill_body(self, masked: bytes) -> bytes:
+        """The body that was meant."""
+        return masked if self._body is None else self._body.reveal().encode()
 
 
 def quoted(value: str) -> str:

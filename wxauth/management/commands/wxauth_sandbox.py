@@ -1,4 +1,4 @@
-"""``manage.py wxauth_sandbox``: the fake WeChat that development runs against."""
+"""``manage.py wxauth_sandbox``: the fake WeChat that development runs against, and a phone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from wxauth.conf import SANDBOX_API_BASE, conf
+from wxauth.conf import SANDBOX_API_BASE, SANDBOX_APPS, SANDBOX_SECRET, conf
 from wxauth.testing import FakeWeChat, FakeWeChatServer, load_file
+from wxauth.testing.page import PhonePage
+from wxauth.testing.rows import read_rows, reverse_or_none
+from wxauth.testing.sandbox import ROUTES
 from wxauth.testing.server import StopSignal
+from wxauth.types import Kind
 
 
 class Command(BaseCommand):
-    help = "Runs a fake WeChat for development, with the apps of WXAUTH."
+    help = "Runs a fake WeChat and a simulated phone for development, with the apps of WXAUTH."
     # A newcomer's first step: it needs neither a database nor complete settings.
     requires_system_checks = []
 
@@ -23,6 +27,12 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="Default: 127.0.0.1.")
         parser.add_argument("--port", type=int, help='Default: that of WXAUTH["API_BASE"].')
         parser.add_argument("--load", metavar="FILE", help="People, as JSON.")
+        parser.add_argument(
+            "--backend",
+            metavar="URL",
+            default="http://127.0.0.1:8000",
+            help="Where this project's server runs. Default: %(default)s.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
@@ -33,13 +43,17 @@ class Command(BaseCommand):
         )
         for app in conf.APPS.values():
             fake.add_app(app.appid, app.secret.reveal(), platform=app.platform)
+        if conf.SANDBOX and not conf.APPS:
+            for appid, platform in SANDBOX_APPS.items():
+                fake.add_app(appid, SANDBOX_SECRET, platform=platform)
         port = options["port"]
         if port is None:
             port = urlsplit(conf.API_BASE).port or urlsplit(SANDBOX_API_BASE).port
         try:
             if options["load"]:
                 load_file(fake, options["load"])
-            server = FakeWeChatServer(fake, options["host"], port)
+            page = PhonePage(backend=options["backend"], config=_describe(fake), rows=read_rows)
+            server = FakeWeChatServer(fake, options["host"], port, page=page)
         except (OSError, OverflowError, ValueError) as error:
             raise CommandError(str(error)) from None
         stop = StopSignal()
@@ -47,9 +61,37 @@ class Command(BaseCommand):
             self.stdout.write(
                 _("The WeChat sandbox is at %(url)s (Ctrl-C stops it).") % {"url": server.url}
             )
+            self.stdout.write(_("Open it in a browser: there is a simulated phone."))
             self.stdout.write(_("A login code, as wx.login() gives it:"))
             example = f"{server.url}/sandbox/code?appid={fake.default_appid}&person=alice"
             self.stdout.write(f"  curl '{example}'")
             self.stdout.flush()
             stop.wait()
         self.stdout.write(_("The WeChat sandbox has stopped."))
+
+
+def _describe(fake: FakeWeChat) -> dict[str, Any]:
+    """What the page has to know about this project."""
+    login = reverse_or_none("wxauth:login") or "/api/wxauth/login"
+    apps = [
+        {"appid": app.appid, "platform": app.platform, "name": app.name}
+        for app in conf.APPS.values()
+        if app.kind is Kind.MINIPROGRAM
+    ]
+    demo = [
+        {"appid": appid, "platform": platform, "name": ""}
+        for appid, platform in SANDBOX_APPS.items()
+    ]
+    return {
+        "api": login.rstrip("/").removesuffix("login"),
+        "apps": apps or demo,
+        "admin": reverse_or_none("admin:index"),
+        "docs": reverse_or_none("docs"),
+        # Parts of the page that wait for the project to have them.
+        "avatar": reverse_or_none("wxauth:avatar") is not None,
+        "phoneCode": "/sandbox/phone_code" in ROUTES,
+        "people": [
+            {"name": name, "nickname": fake.person(name).nickname, "phone": fake.person(name).phone}
+            for name in fake.people
+        ],
+    }

@@ -25,6 +25,7 @@ const ACTION_BY_STATUS = {
 const AT_ONCE = 10
 /** A code lives for five minutes. One that was fetched ahead is not used in the last of them. */
 const CODE_LIFE = 4 * 60 * 1000
+const JSON_BODY = { 'content-type': 'application/json' }
 /** How often one request is repeated because the server asked for patience. */
 const REPEATS = 5
 
@@ -189,13 +190,14 @@ function create(options) {
     if (kept.token && (token === undefined || token === kept.token)) save(null)
   }
 
-  /** Seconds that the token still has. Only a span is measured: the phone's clock may be wrong. */
+  /**
+   * Seconds that the token still has. Only a span is measured: the phone's clock may be wrong, and
+   * where somebody sets it back the server's 401 has the last word.
+   */
   function remaining() {
     const { token, life, at } = load()
     if (!token) return 0
-    const elapsed = (Date.now() - at) / 1000
-    // Somebody set the clock back: the server will say whether the token holds.
-    return elapsed < 0 ? life : life - elapsed
+    return life - (Date.now() - at) / 1000
   }
 
   function isFresh() {
@@ -242,7 +244,7 @@ function create(options) {
     return send(fetcher(), {
       url: address(path),
       method: 'POST',
-      header: Object.assign({ 'content-type': 'application/json' }, header),
+      header: Object.assign({}, JSON_BODY, header),
       data,
       timeout: options.timeout || 15000,
     })
@@ -419,7 +421,7 @@ function create(options) {
   /** A login that a person asked for. It may register them, and it ends a logout. */
   function loginBy(fields) {
     if (load().out) save(null)
-    return (silent || Promise.resolve(null)).then((result) => {
+    return Promise.resolve().then(() => silent).then((result) => {
       // Somebody's silent login has just done it; what comes with the tap must be sent itself.
       const plain = Object.keys(fields).length === 0
       return result && result.ok && plain ? result : begin(fields)
@@ -557,7 +559,7 @@ function create(options) {
   // -- the person's own data -----------------------------------------------------------------
 
   function change(path, data, more) {
-    return request(Object.assign({ url: path, method: 'POST', data }, more))
+    return request(Object.assign({ url: path, method: 'POST', header: JSON_BODY, data }, more))
   }
 
   /** What came by a tap can only come again by a tap. */

@@ -1,0 +1,457 @@
+// The page: who, which app, which phone, what goes wrong. The phone itself runs the client.
+import { h, icon } from './dom.js'
+import { makeLive } from './live.js'
+import { draw } from './screens.js'
+import { keepFile, makeWx, phoneDetail, sandbox } from './wx.js'
+import { explain, language, switchLanguage, tag, words } from './words.js'
+
+const { create } = window.module.exports
+const config = await (await fetch('/phone/config.json')).json()
+const $ = (id) => document.getElementById(id)
+
+const DEMO = [
+  { icon: 'cup', zh: '晨间咖啡', en: 'Morning Coffee' },
+  { icon: 'book', zh: '街角书店', en: 'Corner Books' },
+  { icon: 'paw', zh: '喵宠医院', en: 'Purr Clinic' },
+]
+/** Everything that the project may ask WeChat: troubles are for all of it. */
+const PATHS = ['/sns/jscode2session', '/wxa/business/getuserphonenumber', '/cgi-bin/stable_token']
+
+const state = {
+  person: config.people.find((one) => one.name === 'alice') ? 'alice' : config.people[0].name,
+  appid: config.apps[0].appid,
+  device: 1,
+  devices: 1,
+  used: false,
+  slow: false,
+  down: false,
+  banned: new Set(),
+}
+const sessions = new Map()
+
+function appOf(appid) {
+  const index = config.apps.findIndex((one) => one.appid === appid)
+  const demo = DEMO[index]
+  if (index >= 0 && !config.apps[index].name && demo) return { icon: demo.icon, name: demo[language()] }
+  const known = index >= 0 ? config.apps[index].name : ''
+  return { icon: demo ? demo.icon : 'app', name: known || appid }
+}
+
+function personName(one) {
+  return language() === 'zh' && one.nickname ? one.nickname : one.name[0].toUpperCase() + one.name.slice(1)
+}
+
+const live = makeLive({
+  timeline: $('timeline'),
+  rows: $('rows'),
+  page: {
+    base: `/backend${config.api}`,
+    appName: (appid) => appOf(appid).name,
+    badge: (appid) => h('span', { class: `dot ${appOf(appid).icon}`, title: appid }, icon(appOf(appid).icon)),
+    // The page may have been opened under another name of this machine.
+    adminLink: (path) => `${location.protocol}//${location.hostname}:${config.backendPort}${path}`,
+    onCall(call) {
+      if (state.used && call.trouble === 'Errcode') {
+        state.used = false
+        drawSide()
+      }
+    },
+  },
+})
+
+// -- one mini-program of one person on one phone ---------------------------------------------
+
+function session() {
+  const key = [state.device, state.appid, state.person].join(' ')
+  if (!sessions.has(key)) {
+    const phone = {
+      storage: new Map(),
+      agent: `MicroMessenger/8.0 (phone ${state.device})`,
+      appid: state.appid,
+      person: state.person,
+      stale: false,
+      language: tag,
+    }
+    sessions.set(key, open({ phone, agreed: false, key }))
+  }
+  return sessions.get(key)
+}
+
+/** Start the mini-program: what it kept in its storage is there, all else is new. */
+function open(one) {
+  const auth = create({
+    baseURL: `/backend${config.api}`,
+    wx: makeWx(one.phone, live.request),
+    // Nobody is registered before they have accepted the terms.
+    signup: false,
+    trace: live.trace,
+  })
+  return Object.assign(one, { auth, tab: 'home', page: null, sheet: null, user: null, logins: [], busy: false, toast: '', shake: false })
+}
+
+function drawScreen() {
+  const one = session()
+  // Typing is not to be disturbed by news from the server.
+  const typing = document.activeElement && document.activeElement.name === 'nickname' ? document.activeElement.value : null
+  const scrolled = $('screen').querySelector('.scroll')
+  const place = scrolled ? scrolled.scrollTop : 0
+  $('screen').replaceChildren(...draw(one, appOf(one.phone.appid), handlers(one)))
+  const view = $('screen').querySelector('.scroll')
+  if (view && one.drawn === `${one.page}${one.tab}`) view.scrollTop = place
+  one.drawn = `${one.page}${one.tab}`
+  const input = $('screen').querySelector('[name=nickname]')
+  if (input && typing !== null) {
+    input.value = typing
+    input.focus()
+  }
+}
+
+let toastTimer
+function toast(one, text) {
+  one.toast = text
+  clearTimeout(toastTimer)
+  toastTimer = setTimeout(() => {
+    one.toast = ''
+    drawScreen()
+  }, 2600)
+  drawScreen()
+}
+
+/** One tap: nothing else can be tapped until it is done. */
+async function act(one, label, job) {
+  live.gesture(label)
+  one.busy = true
+  drawScreen()
+  try {
+    await job()
+  } finally {
+    one.busy = false
+    drawScreen()
+    live.poll()
+  }
+}
+
+function shown(user) {
+  // Pictures of this project only: WeChat's own are elsewhere, and the page loads nothing from there.
+  if (!user || !user.avatar) return null
+  const url = new URL(user.avatar, location.href)
+  return url.port === String(config.backendPort) ? `/backend${url.pathname}${url.search}` : null
+}
+
+function setUser(one, user) {
+  one.user = user
+  one.avatar = shown(user)
+}
+
+async function loadLogins(one) {
+  const result = await one.auth.request({ url: 'me/logins/' })
+  one.logins = result.ok ? result.data : []
+}
+
+function handlers(one) {
+  const { auth } = one
+  const say = words
+
+  function needsLogin(result) {
+    return result.action === 'signup' || result.code === 'logged_out'
+  }
+
+  function toLogin() {
+    one.page = 'login'
+    // Before a button is pressed: data that it gives is encrypted with the key of this code.
+    auth.prepare()
+    drawScreen()
+  }
+
+  async function entered(result) {
+    if (!result.ok) {
+      toast(one, explain(result))
+      return
+    }
+    setUser(one, result.data.user)
+    one.page = null
+    const warning = result.data.warnings[0]
+    toast(one, warning ? explain(warning) : result.data.created ? say().welcomeNew : say().welcomeBack)
+    if (one.tab === 'me') await loadLogins(one)
+  }
+
+  function agreed() {
+    if (one.agreed) return true
+    one.shake = true
+    toast(one, say().pleaseAgree)
+    one.shake = false
+    return false
+  }
+
+  return {
+    tab(name) {
+      one.tab = name
+      if (name === 'home') {
+        drawScreen()
+        return
+      }
+      act(one, () => say().me, async () => {
+        const result = await auth.request({ url: 'me/' })
+        setUser(one, result.ok ? result.data : null)
+        if (result.ok) await loadLogins(one)
+        else if (!needsLogin(result)) toast(one, explain(result))
+      })
+    },
+    orders() {
+      act(one, () => say().orders, async () => {
+        const result = await auth.request({ url: 'me/' })
+        if (result.ok) {
+          setUser(one, result.data)
+          toast(one, say().ordersOf(result.data.nickname || say().somebody))
+        } else if (needsLogin(result)) {
+          toLogin()
+        } else {
+          toast(one, explain(result))
+        }
+      })
+    },
+    toLogin,
+    back() {
+      one.page = null
+      drawScreen()
+    },
+    agree(yes) {
+      one.agreed = yes
+    },
+    plainLogin() {
+      if (agreed()) act(one, () => say().plainLogin, async () => entered(await auth.login()))
+    },
+    askPhone() {
+      if (one.page === 'login' && !agreed()) return
+      one.number = config.people.find((person) => person.name === one.phone.person).phone.replace(/^(...)....(....)$/, '$1****$2')
+      one.sheet = 'phone'
+      drawScreen()
+    },
+    refusePhone() {
+      one.sheet = null
+      act(one, () => say().refuse, () => pressed({ errMsg: 'getPhoneNumber:fail user deny' }))
+    },
+    allowPhone() {
+      one.sheet = null
+      act(one, () => say().allow, async () => pressed(await phoneDetail(one.phone, config.phoneCode)))
+    },
+    nickname(name) {
+      if (document.activeElement) document.activeElement.blur()
+      act(one, () => say().save, async () => {
+        const result = await auth.setNickname(name)
+        if (result.ok) setUser(one, result.data)
+        toast(one, result.ok ? say().saved : result.detail || explain(result))
+      })
+    },
+    chooseAvatar: config.avatar ? () => {
+      one.sheet = 'avatar'
+      drawScreen()
+    } : null,
+    faces: config.avatar ? faces() : [],
+    closeSheet() {
+      one.sheet = null
+      drawScreen()
+    },
+    avatar(index) {
+      one.sheet = null
+      act(one, () => say().chooseAvatar, async () => {
+        const blob = await (await fetch(faces()[index])).blob()
+        const result = await auth.uploadAvatar({ detail: { avatarUrl: keepFile(blob) } })
+        if (result.ok) setUser(one, result.data)
+        toast(one, result.ok ? say().saved : explain(result))
+      })
+    },
+    copy() {
+      if (navigator.clipboard) navigator.clipboard.writeText(one.user.id).catch(() => {})
+      toast(one, say().copied)
+    },
+    deviceName(login) {
+      const found = /phone (\d+)/.exec(login.device)
+      return `${appOf(login.app).name} · ${found ? say().device(found[1]) : login.device || '—'}`
+    },
+    endLogin(id) {
+      act(one, () => say().end, async () => {
+        const result = await auth.request({ url: `me/logins/${id}/`, method: 'DELETE' })
+        toast(one, result.ok ? say().ended : explain(result))
+        await loadLogins(one)
+      })
+    },
+    logout() {
+      act(one, () => say().logout, async () => {
+        await auth.logout()
+        setUser(one, null)
+        one.logins = []
+        toast(one, say().loggedOut)
+      })
+    },
+  }
+
+  async function pressed(detail) {
+    if (one.page === 'login') {
+      await entered(await auth.loginWithPhone({ detail }))
+      return
+    }
+    const result = await auth.bindPhone({ detail })
+    if (result.ok) setUser(one, result.data)
+    toast(one, result.ok ? say().bound : explain(result))
+  }
+}
+
+let drawnFaces
+function faces() {
+  if (!drawnFaces) {
+    drawnFaces = [['#ffb86b', '#ff6b8b'], ['#6bd5ff', '#5b6bff'], ['#a8e063', '#18a06a'], ['#d7a8ff', '#7b4dff']].map(([from, to], index) => {
+      const canvas = document.createElement('canvas')
+      canvas.width = canvas.height = 132
+      const pen = canvas.getContext('2d')
+      const fill = pen.createLinearGradient(0, 0, 132, 132)
+      fill.addColorStop(0, from)
+      fill.addColorStop(1, to)
+      pen.fillStyle = fill
+      pen.fillRect(0, 0, 132, 132)
+      pen.fillStyle = '#fff'
+      for (const x of [46, 86]) {
+        pen.beginPath()
+        pen.arc(x, 56, 8, 0, 7)
+        pen.fill()
+      }
+      pen.lineWidth = 7
+      pen.lineCap = 'round'
+      pen.strokeStyle = '#fff'
+      pen.beginPath()
+      pen.arc(66, 76, 20 + index * 2, 0.3, 2.84)
+      pen.stroke()
+      return canvas.toDataURL('image/png')
+    })
+  }
+  return drawnFaces
+}
+
+// -- what goes wrong -------------------------------------------------------------------------
+
+async function applyFaults() {
+  await sandbox('POST', 'faults', { clear: true })
+  if (state.used) await sandbox('POST', 'faults', { kind: 'errcode', errcode: 40163, path: PATHS[0] })
+  for (const path of PATHS) {
+    if (state.down) await sandbox('POST', 'faults', { kind: 'html', status: 503, times: null, path })
+    if (state.slow) await sandbox('POST', 'faults', { kind: 'slow', seconds: 4, times: null, path })
+  }
+}
+
+function drawSide() {
+  const say = words()
+  const toggle = (name, symbol, on, change) => h('button', {
+    type: 'button', class: 'trouble', 'aria-pressed': String(on), onclick: change, 'data-do': `trouble-${name}`,
+  }, icon(symbol), h('span', null, h('b', null, say[name]), h('small', null, say[`${name}Hint`])), h('i', { class: 'switch' }))
+  const flip = (name) => async () => {
+    state[name] = !state[name]
+    drawSide()
+    await applyFaults()
+  }
+  $('troubles').replaceChildren(
+    h('button', {
+      type: 'button', class: 'trouble', 'data-do': 'trouble-rotate', onclick: async () => {
+        const one = session()
+        await sandbox('POST', 'rotate', { person: state.person, appid: state.appid })
+        one.phone.stale = true
+        live.gesture(() => words().rotate)
+        toast(one, words().rotated)
+      },
+    }, icon('key'), h('span', null, h('b', null, say.rotate), h('small', null, say.rotateHint)), icon('go')),
+    toggle('used', 'twice', state.used, flip('used')),
+    toggle('slow', 'slow', state.slow, flip('slow')),
+    toggle('down', 'down', state.down, flip('down')),
+    toggle('ban', 'ban', state.banned.has(state.person), async () => {
+      const ban = !state.banned.has(state.person)
+      if (ban) state.banned.add(state.person)
+      else state.banned.delete(state.person)
+      drawSide()
+      await sandbox('POST', 'refuse', { person: state.person, errcode: ban ? 40226 : null })
+    }),
+  )
+  $('tries').replaceChildren(
+    h('button', {
+      type: 'button', 'data-do': 'many', onclick: () => {
+        const one = session()
+        act(one, () => words().many, async () => {
+          const results = await Promise.all(Array.from({ length: 20 }, () => one.auth.request({ url: 'me/' })))
+          const good = results.filter((result) => result.ok)
+          if (good.length) setUser(one, good[0].data)
+          toast(one, good.length ? words().twenty(good.length) : explain(results[0]))
+        })
+      },
+    }, icon('many'), say.many),
+    h('button', {
+      type: 'button', 'data-do': 'cold', onclick: () => {
+        live.gesture(() => words().cold)
+        toast(open(session()), words().restarted)
+      },
+    }, icon('power'), say.cold),
+  )
+}
+
+// -- who, where, which phone -----------------------------------------------------------------
+
+function radio(checked, attributes, ...children) {
+  return h('button', { type: 'button', role: 'radio', 'aria-checked': String(checked), ...attributes }, ...children)
+}
+
+function drawChoice() {
+  const say = words()
+  for (const element of document.querySelectorAll('[data-word]')) element.textContent = say[element.dataset.word]
+  document.documentElement.lang = tag()
+  document.title = `wxauth · ${say.slogan}`
+
+  $('people').replaceChildren(...config.people.slice(0, 8).map((one, index) => radio(one.name === state.person, {
+    class: `who tone${index % 4}`, 'data-do': `person-${one.name}`, onclick: () => choose({ person: one.name }),
+  }, h('span', { class: 'face' }, personName(one).slice(language() === 'zh' ? -1 : 0)[0]), h('span', null, personName(one)))))
+
+  $('apps').replaceChildren(...config.apps.map((one) => radio(one.appid === state.appid, {
+    class: 'app', 'data-do': `app-${one.appid}`, onclick: () => choose({ appid: one.appid }), title: one.appid,
+  }, h('span', { class: `dot ${appOf(one.appid).icon}` }, icon(appOf(one.appid).icon)),
+  h('span', null, h('b', null, appOf(one.appid).name), h('small', null, say.platform(one.platform))))))
+
+  const numbers = Array.from({ length: state.devices }, (_, index) => index + 1)
+  $('devices').replaceChildren(...numbers.map((number) => h('button', {
+    type: 'button', role: 'tab', 'aria-selected': String(number === state.device), 'data-do': `device-${number}`, onclick: () => choose({ device: number }),
+  }, say.device(number))), state.devices < 2 && h('button', {
+    type: 'button', class: 'add', title: say.second, 'data-do': 'device-2', onclick: () => choose({ device: 2, devices: 2 }),
+  }, `+ ${say.addDevice}`) || '')
+}
+
+function choose(change) {
+  Object.assign(state, change)
+  drawAll()
+}
+
+function drawAll() {
+  drawChoice()
+  drawSide()
+  drawScreen()
+}
+
+for (const name of ['docs', 'admin']) {
+  if (config[name]) {
+    $(name).hidden = false
+    $(name).href = `${location.protocol}//${location.hostname}:${config.backendPort}${config[name]}`
+  }
+}
+$('language').addEventListener('click', () => {
+  switchLanguage()
+  drawAll()
+  live.redraw()
+})
+$('clear').addEventListener('click', () => live.clear())
+
+await sandbox('POST', 'faults', { clear: true })
+for (const one of config.people) await sandbox('POST', 'refuse', { person: one.name, errcode: null })
+drawAll()
+live.redraw()
+live.poll()
+// While a request is open WeChat may be slow; otherwise only the admin changes rows.
+let beat = 0
+setInterval(() => {
+  beat += 1
+  if (!document.hidden && (live.busy() || beat % 8 === 0)) live.poll()
+}, 400)
+document.documentElement.dataset.ready = 'true'

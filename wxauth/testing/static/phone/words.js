@@ -1,0 +1,130 @@
+// Every word of the page, twice. A function where a value stands inside.
+
+const zh = {
+  otherLanguage: 'English',
+  slogan: '真实的客户端，真实的服务器，模拟的微信',
+  docs: 'API 文档',
+  admin: '管理后台',
+  who: '谁在用手机',
+  which: '打开哪个小程序',
+  trouble: '制造麻烦',
+  tryThis: '试一试',
+  live: '正在发生',
+  rows: '数据库里',
+  clear: '清空',
+  platform: (name) => (name === 'default' ? '开放平台甲' : name === 'another' ? '开放平台乙' : `开放平台 ${name}`),
+
+  rotate: '更换 session_key', rotateHint: '悄悄换掉，服务器不知道',
+  used: 'code 已被使用', usedHint: '下次登录时回 40163',
+  slow: '微信很慢', slowHint: '每次迟到 4 秒',
+  down: '微信宕机', downHint: '只回 503，直到关掉',
+  ban: '微信封禁此人', banHint: '登录时回 40226',
+  many: '20 个请求', cold: '重开小程序',
+  device: (n) => `手机 ${n}`, addDevice: '第二台手机', second: '同一个人的另一台手机',
+
+  home: '首页', me: '我的', orders: '我的订单', ordersHint: '登录后查看', guest: '随便看看，不用登录',
+  ordersOf: (name) => `${name}，你还没有订单`, somebody: '朋友',
+  welcome: (app) => `登录${app}`, welcomeHint: '登录后可查看订单、同步会员权益',
+  phoneLogin: '手机号快捷登录', plainLogin: '仅用微信登录', notNow: '暂不登录',
+  agree: '我已阅读并同意', terms: '《用户协议》', and: '和', privacy: '《隐私政策》',
+  pleaseAgree: '请先勾选用户协议和隐私政策',
+  askPhone: (app) => `${app} 申请`, askPhoneWhat: '获取并验证你的手机号', boundNumber: '微信绑定号码',
+  allow: '允许', refuse: '不允许',
+  notLoggedIn: '未登录', tapToLogin: '点此登录', noNickname: '未设置昵称',
+  nickname: '昵称', nicknamePlaceholder: '请输入昵称', save: '保存', phone: '手机号', bind: '绑定', rebind: '更换', none: '未绑定',
+  userId: '用户 ID', copy: '复制', devicesTitle: '登录设备', current: '本机', end: '下线', logout: '退出登录', avatar: '头像', chooseAvatar: '选择头像',
+
+  copied: '已复制', saved: '已保存', welcomeNew: '注册成功', welcomeBack: '欢迎回来', bound: '手机号已绑定', ended: '已下线', loggedOut: '已退出登录',
+  twenty: (ok) => `20 个请求，${ok} 个成功`, restarted: '小程序已重新打开', rotated: '密钥换好了：现在点手机号试试',
+
+  result: {
+    user_denied: '你拒绝了授权', phone_quota: '手机号验证额度已用完', network: '网络断开了', logged_out: '请先登录',
+    tap: '请再点一次', signup: '请先注册', retry: '微信暂时没有回应，请稍后再试', login: '登录没有成功，请再试一次',
+    stop: '不能继续', fix: '请求有误', blocked: '该账号无法登录', undecryptable: '数据已过期，请再点一次',
+    conflict: '该手机号属于其他账号', wechat_timeout: '微信太慢了，请再试一次',
+  },
+  action: {
+    ok: '完成', login: '换一个 code，重新登录', refetch: '重新登录，再取一次数据', tap: '请用户再点一次', signup: '去注册页',
+    retry: '等一等再试', fix: '请求有误', stop: '到此为止',
+  },
+  toServer: '手机 → 服务器', toWeChat: '服务器 → 微信',
+  wait: (seconds) => `客户端等待 ${seconds} 秒`, repeat: '客户端自动重试',
+  tap: (what) => `点了「${what}」`, showBody: '内容', lost: '没有回答', waiting: '…',
+  emptyTimeline: '还没有请求。随便看看不需要登录：点「我的订单」或「我的」，看看会发生什么。',
+  emptyRows: '还没有人登录过。', rowsError: '读不到数据：先运行 migrate',
+  logins: (n) => `登录记录 ${n}`, live1: '有效', dead: '已结束', sealed: 'session_key 已加密', unbound: '无 unionid',
+  oneUser: '同一个用户，两个小程序', troubleName: { Errcode: '错误码', Slow: '慢', Body: '宕机', Reset: '断开' },
+}
+
+const en = {
+  otherLanguage: '中文',
+  slogan: 'The real client, the real server, a simulated WeChat',
+  docs: 'API docs',
+  admin: 'Admin',
+  who: 'Who holds the phone',
+  which: 'Which mini-program',
+  trouble: 'Make trouble',
+  tryThis: 'Try',
+  live: 'What happens',
+  rows: 'In the database',
+  clear: 'Clear',
+  platform: (name) => (name === 'default' ? 'Open Platform A' : name === 'another' ? 'Open Platform B' : `Open Platform ${name}`),
+
+  rotate: 'Rotate session_key', rotateHint: 'Behind the server’s back',
+  used: 'Code used twice', usedHint: '40163 at the next login',
+  slow: 'Slow WeChat', slowHint: 'Each answer 4 s late',
+  down: 'WeChat down', downHint: '503 until switched off',
+  ban: 'Blocked person', banHint: '40226 at login',
+  many: '20 requests', cold: 'Restart it',
+  device: (n) => `Phone ${n}`, addDevice: 'Second phone', second: 'Another phone of the same person',
+
+  home: 'Home', me: 'Me', orders: 'My orders', ordersHint: 'after logging in', guest: 'Browse freely, no login needed',
+  ordersOf: (name) => `No orders yet, ${name}`, somebody: 'friend',
+  welcome: (app) => `Log in to ${app}`, welcomeHint: 'See your orders, keep your benefits',
+  phoneLogin: 'Log in with phone number', plainLogin: 'Log in with WeChat only', notNow: 'Not now',
+  agree: 'I have read and accept the', terms: 'Terms of Use', and: 'and the', privacy: 'Privacy Policy',
+  pleaseAgree: 'Please accept the terms and the policy first',
+  askPhone: (app) => `${app} asks to`, askPhoneWhat: 'use and verify your phone number', boundNumber: 'Number bound to WeChat',
+  allow: 'Allow', refuse: 'Refuse',
+  notLoggedIn: 'Not logged in', tapToLogin: 'Tap to log in', noNickname: 'No nickname yet',
+  nickname: 'Nickname', nicknamePlaceholder: 'Your nickname', save: 'Save', phone: 'Phone', bind: 'Bind', rebind: 'Change', none: 'not bound',
+  userId: 'User id', copy: 'Copy', devicesTitle: 'Logged-in devices', current: 'this one', end: 'End', logout: 'Log out', avatar: 'Avatar', chooseAvatar: 'Choose avatar',
+
+  copied: 'Copied', saved: 'Saved', welcomeNew: 'Welcome! You are registered', welcomeBack: 'Welcome back', bound: 'Phone number bound', ended: 'Login ended', loggedOut: 'Logged out',
+  twenty: (ok) => `20 requests, ${ok} succeeded`, restarted: 'The mini-program was reopened', rotated: 'Key rotated: now press the phone button',
+
+  result: {
+    user_denied: 'You refused', phone_quota: 'The quota for phone numbers is used up', network: 'No network', logged_out: 'Please log in first',
+    tap: 'Please tap again', signup: 'Please register first', retry: 'WeChat does not answer. Try again later', login: 'Not logged in. Please try again',
+    stop: 'This cannot go on', fix: 'The request is wrong', blocked: 'This account may not log in', undecryptable: 'The data was stale. Please tap again',
+    conflict: 'This number belongs to another account', wechat_timeout: 'WeChat is too slow. Please try again',
+  },
+  action: {
+    ok: 'done', login: 'log in again with a new code', refetch: 'log in again, then obtain the data anew', tap: 'ask for another tap', signup: 'show the sign-up page',
+    retry: 'wait, then try again', fix: 'mend the request', stop: 'do not repeat',
+  },
+  toServer: 'phone → server', toWeChat: 'server → WeChat',
+  wait: (seconds) => `the client waits ${seconds} s`, repeat: 'the client repeats',
+  tap: (what) => `Tapped “${what}”`, showBody: 'content', lost: 'no answer', waiting: '…',
+  emptyTimeline: 'No request so far: browsing needs no login. Tap “My orders” or “Me” and see what happens.',
+  emptyRows: 'Nobody has logged in yet.', rowsError: 'Cannot read the data: run migrate first',
+  logins: (n) => `Logins: ${n}`, live1: 'live', dead: 'ended', sealed: 'session_key sealed', unbound: 'no unionid',
+  oneUser: 'One user, two mini-programs', troubleName: { Errcode: 'errcode', Slow: 'slow', Body: 'down', Reset: 'reset' },
+}
+
+const all = { zh, en }
+let chosen = (navigator.languages || [navigator.language]).some((tag) => /^zh/i.test(tag)) ? 'zh' : 'en'
+
+export const language = () => chosen
+export const tag = () => (chosen === 'zh' ? 'zh-CN' : 'en')
+export const words = () => all[chosen]
+
+export function switchLanguage() {
+  chosen = chosen === 'zh' ? 'en' : 'zh'
+}
+
+/** What to say about a result that is no success. */
+export function explain(result) {
+  const say = words().result
+  return say[result.code] || say[result.action] || result.detail || result.code
+}

@@ -1,0 +1,135 @@
+"""What WeChat answers, judged here and nowhere else: bytes, read as UTF-8 JSON whatever the
+Content-Type says (protocol 1.4), and an errcode or a well-formed result, nothing in between.
+
+An answer holds secrets. So it is read by functions that *return* an error, and the error is raised
+where no local variable of the traceback holds the answer.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeGuard, TypeVar
+
+from wxauth.exceptions import Misconfigured, WeChatBadResponse, WxauthError
+from wxauth.types import PhoneInfo, Secret, Session
+
+from .errcodes import classify
+
+T = TypeVar("T")
+Answer = Mapping[str, Any]
+
+#: Looser than what was ever seen (28 letters, digits, "-" and "_"): WeChat promises no shape.
+ID = re.compile(r"[\x21-\x7e]{1,64}")
+#: Base64 of 16 bytes.
+SESSION_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+#: WeChat wants room for 512 characters at least (protocol 5).
+ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,2048}")
+#: Seconds. WeChat's live two hours; whatever is beyond a day is no lifetime.
+LIFETIME = range(1, 24 * 3600 + 1)
+COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
+#: E.164: at most fifteen digits, the country code included.
+E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
+#: A number in most places, a string in some (protocol 1.3).
+ERRCODE = re.compile(r"-?[0-9]{1,9}")
+RID = re.compile(r"rid: ([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
+#: 40164 tells by which address this server reaches WeChat (protocol 1.6).
+ADDRESS = re.compile(r"invalid ip ([0-9A-Fa-f.:]{2,45})(?![^ ,])")
+
+
+def judge(
+    body: bytes,
+    read: Callable[[Answer], T | WxauthError],
+    errors: Mapping[int, type[WxauthError]],
+) -> T | WxauthError:
+    """What ``read`` makes of a success, or the exception that stands for anything else."""
+    try:
+        # Not strict: a nickname may hold raw control characters (protocol 1.4). ValueError is bad
+        # UTF-8, bad JSON, and a number of 5,000 digits; RecursionError is brackets without end.
+        answer = json.loads(body.decode("utf-8"), strict=False)
+    except (ValueError, RecursionError):
+        return WeChatBadResponse("WeChat's answer is not JSON.")
+    if not isinstance(answer, dict):
+        return WeChatBadResponse("WeChat's answer is not a JSON object.")
+    errcode = answer.get("errcode", 0)
+    if not isinstance(errcode, (int, str)) or not ERRCODE.fullmatch(str(errcode)):
+        return WeChatBadResponse("WeChat's answer has no acceptable errcode.")
+    if int(errcode) == 0:
+        return read(answer)
+    errmsg = str(answer.get("errmsg", ""))
+    rid = RID.search(errmsg)
+    error = classify(int(errcode), rid[1] if rid else "", errors)
+    if isinstance(error, Misconfigured):
+        error.address = _address(errmsg)
+    return error
+
+
+def read_session(answer: Answer) -> Session | WxauthError:
+    openid, session_key = answer.get("openid"), answer.get("session_key")
+    unionid = answer.get("unionid") or None
+    if not _fits(openid, ID):
+        return WeChatBadResponse("WeChat's answer has no acceptable openid.")
+    if unionid is not None and not _fits(unionid, ID):
+        return WeChatBadResponse("WeChat's answer has no acceptable unionid.")
+    if not _fits(session_key, SESSION_KEY):
+        return WeChatBadResponse("WeChat's answer has no acceptable session_key.")
+    return Session(openid=openid, session_key=Secret(session_key), unionid=unionid)
+
+
+def read_phone(answer: Answer, appid: str) -> PhoneInfo | WxauthError:
+    info = answer.get("phone_info")
+    watermark = info.get("watermark") if isinstance(info, dict) else None
+    if not isinstance(info, dict) or not isinstance(watermark, dict):
+        return WeChatBadResponse("WeChat's answer has no phone_info with a watermark.")
+    if watermark.get("appid") != appid:
+        return WeChatBadResponse("WeChat's answer is about another app.")
+    # A text by the documentation, a number in its example (protocol 4.1).
+    country, pure = info.get("countryCode"), info.get("purePhoneNumber")
+    if type(country) is int:
+        country = str(country)
+    if not _fits(country, COUNTRY_CODE) or not isinstance(pure, str):
+        return WeChatBadResponse("WeChat's answer has no acceptable country code.")
+    number = Secret(f"+{country}{pure}")
+    if not E164.fullmatch(number.reveal()):
+        return WeChatBadResponse("WeChat's answer has no acceptable phone number.")
+    return PhoneInfo(number=number, country_code=country)
+
+
+def read_ok(answer: Answer) -> bool | WxauthError:
+    # Where there is nothing else to see, the errcode has to be there.
+    if "errcode" not in answer:
+        return WeChatBadResponse("WeChat's answer has no errcode.")
+    return True
+
+
+def read_new_key(answer: Answer, openid: str) -> Secret | WxauthError:
+    session_key = answer.get("session_key")
+    if answer.get("openid") != openid:
+        return WeChatBadResponse("WeChat's answer is about another openid.")
+    if not _fits(session_key, SESSION_KEY):
+        return WeChatBadResponse("WeChat's answer has no acceptable session_key.")
+    return Secret(session_key)
+
+
+def read_token(answer: Answer) -> tuple[Secret, int] | WxauthError:
+    token, seconds = answer.get("access_token"), answer.get("expires_in")
+    if not _fits(token, ACCESS_TOKEN):
+        return WeChatBadResponse("WeChat's answer has no acceptable access_token.")
+    if type(seconds) is not int or seconds not in LIFETIME:
+        return WeChatBadResponse("WeChat's answer has no acceptable expires_in.")
+    return Secret(token), seconds
+
+
+def _fits(value: Any, pattern: re.Pattern[str]) -> TypeGuard[str]:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _address(errmsg: str) -> str:
+    """The address in the errmsg of 40164; nothing else of an errmsg is ever shown."""
+    found = ADDRESS.search(errmsg)
+    try:
+        return str(ipaddress.ip_address(found[1])) if found else ""
+    except ValueError:
+        return ""

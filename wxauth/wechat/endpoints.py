@@ -1,0 +1,49 @@
+"""WeChat's endpoints: what each needs, and what an errcode means to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wxauth.exceptions import InvalidPhoneCode, SessionKeyMissing, WxauthError
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    path: str
+    #: Endpoints that break down together: they share a circuit and a pace.
+    group: str
+    #: It wants the access_token.
+    bearer: bool = False
+    #: The same request may be sent again when nobody knows what became of it.
+    repeats: bool = False
+    #: It takes one of the places of the bulkhead.
+    placed: bool = True
+    #: What some errcodes mean here.
+    errors: Mapping[int, type[WxauthError]] = field(default_factory=dict)
+
+
+CODE2SESSION = Endpoint("/sns/jscode2session", "login")
+# One of these at a time per app and process: more do not come together in ``AccessTokens``. A
+# place of its own would be one that the calls waiting for this very token may hold.
+STABLE_TOKEN = Endpoint("/cgi-bin/stable_token", "access_token", placed=False)
+PHONE = Endpoint(
+    "/wxa/business/getuserphonenumber",
+    "phone",
+    bearer=True,
+    repeats=True,
+    errors=dict.fromkeys((40003, 40029, 40163), InvalidPhoneCode),
+)
+CHECK_SESSION = Endpoint(
+    "/wxa/checksession",
+    "session",
+    bearer=True,
+    errors=dict.fromkeys((87007, 87009), SessionKeyMissing),
+)
+# Not repeated: a second key would not open what the first did, nor sign for it.
+RESET_SESSION = Endpoint(
+    "/wxa/resetusersessionkey",
+    "session",
+    bearer=True,
+    errors=dict.fromkeys((87007, 87009), SessionKeyMissing),
+)
