@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from wxauth.api.views import NotFoundView
+
+from .index import index
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -17,7 +19,9 @@ urlpatterns = [
     re_path(r"^api(/|$)", NotFoundView.as_view()),
 ]
 if settings.DEBUG:
-    urlpatterns += [path("", TemplateView.as_view(template_name="index.html"), name="index")]
+    # What people uploaded; in production a proxy or the storage's own server gives it out.
+    urlpatterns += static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT)
+    urlpatterns += [path("", index, name="index")]
 
 handler400 = "config.errors.bad_request"
 handler500 = "config.errors.server_error"

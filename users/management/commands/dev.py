@@ -63,9 +63,8 @@ class Command(BaseCommand):
         children: list[subprocess.Popen[bytes]] = []
         try:
             if sandbox:
-                children.append(
-                    _manage("wxauth_sandbox", "--host", host, "--port", str(sandbox_port))
-                )
+                bound = ["--host", host, "--port", str(sandbox_port)]
+                children.append(_manage("wxauth_sandbox", *bound, "--backend", server))
             environment = {"WXAUTH_API_BASE": sandbox} if sandbox else {}
             children.append(_manage("runserver", f"{host}:{port}", **environment))
             for number in ports:
@@ -128,6 +127,7 @@ class Command(BaseCommand):
         )
         lines = [
             "",
+            *([_("Phone        %(url)s") % {"url": f"{server}/"}] if sandbox else []),
             _("API docs     %(url)s") % {"url": f"{server}/api/docs/"},
             _("Admin        %(url)s") % {"url": f"{server}/admin/"},
             _("Admin login  %(account)s") % {"account": account},

@@ -1,0 +1,350 @@
+"""The simulated phone, clicked through in Chromium.
+
+``PICTURES=docs/images pytest -m client -k pictures`` makes the pictures of the documentation anew;
+``pngquant --quality 80-98`` makes them small.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import find_program, missing
+from .servers import Servers, manage
+
+pytestmark = pytest.mark.client
+
+COFFEE, BOOKS, CLINIC = (f"wx5a4db0c0ffee000{n}" for n in (1, 2, 3))
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Phone:
+    """The page, as somebody uses it."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._watch)
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+
+    def _hear(self, message: Any) -> None:
+        # Chromium itself reports every refusal of the project; those are what the page shows.
+        where = str(message.location.get("url", ""))
+        refused = "the server responded with a status of" in message.text and "/backend/" in where
+        if message.type in {"error", "warning"} and not refused:
+            self.complaints.append(f"{message.text} ({where})")
+
+    def _watch(self, request: Any) -> None:
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.complaints.append(f"request to {request.url}")
+
+    def tap(self, *names: str) -> Phone:
+        for name in names:
+            self.start(name)
+            self.page.wait_for_selector(".busy", state="detached")
+        return self
+
+    def start(self, name: str) -> None:
+        """Tap, and do not wait for the answers."""
+        self.page.click(f"[data-do='{name}']")
+
+    def toast(self, text: str) -> None:
+        self.page.wait_for_selector(f".toast:has-text('{text}')")
+
+    def sign_up(self) -> Phone:
+        self.tap("orders").page.check("[data-do=agree]")
+        self.tap("plain-login")
+        self.toast("注册成功")
+        return self
+
+    def requests(self) -> list[str]:
+        """Path and action of each request, in order."""
+        self.page.wait_for_function(
+            "() => [...document.querySelectorAll('.request')]"
+            ".every(one => one.querySelector('.action'))"
+        )
+        return self.page.eval_on_selector_all(
+            ".request",
+            "all => all.map(one => one.querySelector('.path').textContent + ' '"
+            " + one.querySelector('.action').textContent)",
+        )
+
+    def people(self, count: int) -> list[str]:
+        """What the rows say about each user, once there are so many."""
+        self.page.wait_for_function(
+            "count => document.querySelectorAll('.rows .person').length === count", arg=count
+        )
+        return self.page.eval_on_selector_all(
+            ".rows .person", "all => all.map(one => one.innerText)"
+        )
+
+    def see(self, selector: str, text: str) -> None:
+        self.page.wait_for_selector(f"{selector}:has-text('{text}')")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright")
+    program = find_program("chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser.new_context().close()
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_phone(chromium: Any, running: Servers) -> Iterator[Any]:
+    """Opens the page on an empty database; nothing may complain until the end of the test."""
+    manage("flush", running.environment)
+    opened = []
+
+    def start(**options: Any) -> Phone:
+        context = chromium.new_context(
+            **{"locale": "zh-CN", "viewport": {"width": 1440, "height": 900}, **options}
+        )
+        context.set_default_timeout(20_000)
+        opened.append((context, Phone(context.new_page(), running.sandbox)))
+        return opened[-1][1]
+
+    yield start
+    for context, phone in opened:
+        text = phone.page.inner_text("body")
+        context.close()
+        assert phone.complaints == []
+        assert "undefined" not in text
+        assert "[object" not in text
+
+
+@pytest.fixture
+def phone(open_phone: Any) -> Phone:
+    return open_phone()
+
+
+def test_a_guest_browses_without_a_request(phone: Phone):
+    phone.see(".goods", "燕麦拿铁")
+    assert phone.requests() == []
+    phone.see(".rows", "还没有人登录过")
+
+
+def test_alice_logs_in_with_her_number_after_accepting_the_terms(phone: Phone):
+    phone.tap("orders")
+    assert phone.requests() == ["login/ signup"]
+    phone.tap("phone-login")
+    phone.toast("请先勾选")
+    assert not phone.page.is_checked("[data-do=agree]")
+    phone.page.check("[data-do=agree]")
+    phone.tap("phone-login")
+    phone.see(".sheet", "138****8001")
+    phone.tap("allow")
+    phone.toast("注册成功")
+    assert phone.requests() == ["login/ signup", "login/ ok"]
+    (person,) = phone.people(1)
+    assert "+86138****8001" in person
+    phone.see(".wechat", "jscode2session")
+    # Neither the number nor anything secret is shown beside the phone.
+    for panel in ("#timeline", "#rows"):
+        phone.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        text = phone.page.inner_text(panel)
+        assert "13800138001" not in text
+        assert not re.search(r"wxa_[\w-]{6}", text)
+        assert not re.search(r"session_key [^•\s]", text)
+
+
+def test_bob_refuses_and_nothing_is_sent(phone: Phone):
+    phone.tap("person-bob").tap("orders").page.check("[data-do=agree]")
+    before = phone.requests()
+    phone.tap("phone-login", "refuse")
+    phone.toast("你拒绝了授权")
+    assert phone.requests() == before
+    phone.tap("not-now")
+    phone.see(".goods", "燕麦拿铁")
+
+
+def test_one_person_in_two_mini_programs_is_one_user_and_in_a_third_another(phone: Phone):
+    phone.sign_up()
+    phone.tap(f"app-{BOOKS}", "orders")
+    phone.toast("你还没有订单")
+    (person,) = phone.people(1)
+    assert "同一个用户，两个小程序" in person
+    assert person.count("Identity") == 1
+    phone.tap(f"app-{CLINIC}").sign_up()
+    other, person = phone.people(2)
+    assert "喵宠医院" in other
+    assert "喵宠医院" not in person
+
+
+def test_the_key_rotates_and_the_number_is_read_all_the_same(phone: Phone):
+    phone.sign_up().tap("tab-me", "trouble-rotate", "bind", "allow")
+    if phone.requests()[-1] != "me/phone/ ok":
+        # No phone code, and data under a key that the server has never had: one more tap.
+        phone.toast("请再点一次")
+        assert phone.requests()[-2:] == ["me/phone/ refetch", "login/ ok"]
+        phone.tap("bind", "allow")
+    phone.toast("手机号已绑定")
+    phone.see(".cells", "+86138****8001")
+
+
+def test_a_code_that_was_used_costs_one_more(phone: Phone):
+    phone.tap("trouble-used", "orders")
+    assert phone.requests() == ["login/ login", "login/ signup"]
+    phone.see(".note", "code_used")
+    phone.page.wait_for_selector("[data-do=trouble-used][aria-pressed=false]")
+
+
+def test_wechat_goes_down_and_the_client_waits_and_recovers(phone: Phone):
+    phone.sign_up().tap(f"app-{BOOKS}", "trouble-down")
+    phone.start("orders")
+    phone.see(".note", "客户端等待 2 秒")
+    phone.tap("trouble-down")
+    phone.toast("你还没有订单")
+    actions = phone.requests()
+    assert actions[-3:] == ["login/ retry", "login/ ok", "me/ ok"]
+
+
+def test_a_slow_wechat_is_seen_waiting(phone: Phone):
+    phone.tap("trouble-slow")
+    phone.start("orders")
+    phone.see(".wechat", "慢")
+    phone.page.wait_for_selector(".request.open")
+    phone.tap("trouble-slow")
+    phone.page.wait_for_selector("[data-do=agree]")
+    assert phone.requests() == ["login/ signup"]
+
+
+def test_whom_wechat_blocks_is_told_so(phone: Phone):
+    phone.tap("person-eve", "trouble-ban", "orders")
+    phone.toast("该账号无法登录")
+    assert phone.requests() == ["login/ stop"]
+    # Bob is another matter.
+    phone.tap("person-bob").sign_up()
+
+
+def test_a_second_phone_logs_in_by_itself_and_ends_the_first(phone: Phone):
+    phone.sign_up().tap("device-2", "tab-me")
+    phone.see(".cells .device", "手机 1")
+    phone.tap("end")
+    phone.toast("已下线")
+    phone.page.click("[data-do=device-1]")
+    phone.tap("orders")
+    phone.toast("你还没有订单")
+    assert phone.requests()[-3:] == ["me/ login", "login/ ok", "me/ ok"]
+
+
+def test_twenty_requests_share_one_login(phone: Phone):
+    phone.sign_up().tap("device-2")
+    phone.page.click("#clear")
+    phone.tap("many")
+    phone.toast("20 个请求，20 个成功")
+    actions = phone.requests()
+    assert (actions.count("login/ ok"), actions.count("me/ ok")) == (1, 20)
+
+
+def test_the_profile_is_kept_and_a_logout_holds_over_a_restart(phone: Phone):
+    phone.sign_up().tap("tab-me").page.fill("[data-do=nickname]", "小爱<b>&")
+    phone.tap("save")
+    phone.toast("已保存")
+    (person,) = phone.people(1)
+    assert "小爱<b>&" in person
+    phone.tap("logout")
+    phone.toast("已退出登录")
+    phone.tap("cold")
+    before = phone.requests()
+    phone.tap("tab-me")
+    phone.see(".profile", "未登录")
+    assert phone.requests() == before
+    phone.tap("to-login").page.check("[data-do=agree]")
+    phone.tap("plain-login")
+    phone.toast("欢迎回来")
+
+
+def test_a_token_outlives_the_mini_program(phone: Phone):
+    phone.sign_up().tap("cold")
+    phone.page.click("#clear")
+    phone.tap("orders")
+    assert phone.requests() == ["me/ ok"]
+
+
+def test_the_rows_lead_into_the_admin(phone: Phone, running: Servers):
+    phone.sign_up().people(1)
+    for link in ("#admin", "#docs", ".rows .person strong a"):
+        address = phone.page.get_attribute(link, "href")
+        assert address.startswith(running.backend.rpartition(":")[0])
+        assert address.split("/")[2].endswith(running.backend.rpartition(":")[2])
+
+
+def test_it_speaks_english_to_others_and_both_on_demand(open_phone: Any):
+    phone = open_phone(locale="en-US")
+    phone.see("h2", "Make trouble")
+    chinese = re.compile(r"[\u4e00-\u9fff]")
+    assert chinese.findall(phone.page.inner_text("body").replace("中文", "")) == []
+    phone.page.click("#language")
+    phone.see("h2", "制造麻烦")
+    assert phone.page.get_attribute("html", "lang") == "zh-CN"
+    keys = phone.page.evaluate(
+        """async () => {
+          const { switchLanguage, words } = await import('/phone/words.js')
+          const list = (all) => Object.entries(all).flatMap(([key, value]) =>
+            typeof value === 'object' ? Object.keys(value).map((one) => key + one) : [key]).sort()
+          const first = list(words())
+          switchLanguage()
+          return [first, list(words())]
+        }"""
+    )
+    assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1024, 768, 390, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits(open_phone: Any, width: int, scheme: str):
+    phone = open_phone(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    phone.tap("orders")
+    wide = phone.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width
+    page, ink = phone.page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
+    dark = sum(map(int, re.findall(r"\d+", page)[:3])) < sum(map(int, re.findall(r"\d+", ink)[:3]))
+    assert dark == (scheme == "dark")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_pictures(open_phone: Any, tmp_path: Path, language: str):
+    folder = Path(os.environ.get("PICTURES", tmp_path))
+    chinese = language == "zh"
+    for scheme in ("light", "dark"):
+        phone = open_phone(locale="zh-CN" if chinese else "en-US", color_scheme=scheme)
+        phone.tap("tab-me")
+        if phone.page.query_selector("[data-do=to-login]"):
+            phone.tap("to-login").page.check("[data-do=agree]")
+            phone.tap("phone-login", "allow", "tab-me")
+            phone.page.fill("[data-do=nickname]", "小爱" if chinese else "Alice")
+            phone.tap("save")
+        phone.page.click("#clear")
+        phone.tap(f"app-{BOOKS}", "trouble-used", "tab-me")
+        phone.requests()
+        phone.page.wait_for_selector(".toast", state="detached")
+        phone.page.wait_for_timeout(2500)  # the new rows have stopped glowing
+        file = folder / f"phone-{language}-{scheme}.png"
+        phone.page.screenshot(path=file)
+        assert file.stat().st_size > 50_000
