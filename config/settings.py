@@ -140,8 +140,13 @@ SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+MEDIA_URL = env.str("MEDIA_URL", default="media/")
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / "media"))
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": env.str("MEDIA_STORAGE", default="django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": env.json("MEDIA_STORAGE_OPTIONS", default={}),
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 
@@ -170,11 +175,13 @@ LOGGING = {
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
         },
     },
+    "filters": {"request": {"()": "wxauth.logging.RequestFilter"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stdout",
             "formatter": env.str("LOG_FORMAT", default="text"),
+            "filters": ["request"],
         },
     },
     "root": {"handlers": ["console"], "level": "INFO"},
@@ -205,7 +212,12 @@ _wxauth: dict[str, Any] = {
     "TOKEN_TTL": env.int("WXAUTH_TOKEN_TTL", default=None),
     "DATA_MAX_AGE": env.int("WXAUTH_DATA_MAX_AGE", default=None),
     "CONCURRENCY": env.int("WXAUTH_CONCURRENCY", default=None),
+    "PROCESSES": env.int("WEB_CONCURRENCY", default=None),
+    "THREADS": env.int("WEB_THREADS", default=None),
+    "LIMITS": env.json("WXAUTH_LIMITS", default={}),
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
+    "SIGNUP": env.str("WXAUTH_SIGNUP", default=""),
+    "LOCAL_MEDIA": env.bool("WXAUTH_LOCAL_MEDIA", default=None),
 }
 # What is not set is left out, so that the defaults stand in one place, wxauth/conf.py.
 WXAUTH = {key: value for key, value in _wxauth.items() if value not in (None, "", [], {})}

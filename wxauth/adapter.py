@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import router
 
+from . import references
+from .conf import conf
 from .exceptions import SignupRefused
+from .models import Person
 from .types import App, Secret
 
 if TYPE_CHECKING:
@@ -70,6 +74,45 @@ class Adapter:
         """
         raise SignupRefused(detail, code=code)
 
+    def is_disposable(self, *, user: AbstractBaseUser) -> bool:
+        """Whether nothing is lost, and nobody surprised, if this user is joined into another one.
+
+        Asked when WeChat says of two users that they are one person (an app was bound to the Open
+        Platform late): a disposable one is joined into the other, without asking anybody.
+
+        By default: not staff, no usable password, and no row of the project refers to the user,
+        except rows of the models in ``WXAUTH["DISPOSABLE_WITH"]``.
+        """
+        if getattr(user, "is_staff", False) or getattr(user, "is_superuser", False):
+            return False
+        if has_password(user):
+            return False
+        using = router.db_for_write(Person)
+        rows = [user, *Person.objects.filter(pk=user.pk)]
+        return not any(
+            references.exist(row, using=using, besides=conf.DISPOSABLE_WITH) for row in rows
+        )
+
+    def has_other_login(self, *, user: AbstractBaseUser) -> bool:
+        """Whether this user can log in without WeChat: otherwise the last identity stays linked.
+
+        By default: whoever has a password.
+        """
+        return has_password(user)
+
+    def on_phone_taken(self, *, user: AbstractBaseUser, other: AbstractBaseUser, app: App) -> str:
+        """What becomes of a number that belongs to ``other``, and that WeChat has just told of
+        ``user``: ``"conflict"``, and nothing changes; or ``"move"``, and ``other`` has none.
+
+        Numbers are given to new owners by the carriers, and people have two accounts: which is the
+        rule, a project knows best. Neither way are the two users joined, nor anybody logged out.
+
+        Asked only for a number that WeChat told this server itself, for a phone code; a number in
+        encrypted data, whose sender could have tampered with it, is never moved. ``user`` may be a
+        new one, in the course of signing up.
+        """
+        return "conflict"
+
     def login_payload(
         self, *, user: AbstractBaseUser, login: Login, created: bool
     ) -> Mapping[str, Any]:
@@ -78,3 +121,8 @@ class Adapter:
         JSON values only.
         """
         return {}
+
+
+def has_password(user: AbstractBaseUser) -> bool:
+    """Whether there is a password to log in with. An empty one is none, whatever Django says."""
+    return bool(user.password) and user.has_usable_password()

@@ -23,11 +23,10 @@ class TokenAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Login] | None:
-        scheme, _blank, token = request.headers.get("Authorization", "").strip().partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token.startswith(TOKEN_PREFIX):
+        digest = _get_digest(request)
+        if digest is None:
             return None
-        login = get_login(token)
+        login = _get_live(digest)
         if login is None:
             # One answer for unknown, expired, ended, blocked and inactive.
             raise AuthenticationFailed(
@@ -44,8 +43,27 @@ def get_login(token: str) -> Login | None:
 
     Its ``person.user``, ``appid`` and ``openid`` are at hand without another statement.
     """
-    login = _find(token_digest(token))
+    digest = token_digest(token)
+    del token  # Not for the traceback of a database that fails.
+    return _get_live(digest)
+
+
+def _get_digest(request: Request) -> str | None:
+    """The digest of the token in the request's header, where there is one of ours."""
+    scheme, _blank, token = request.headers.get("Authorization", "").strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token.startswith(TOKEN_PREFIX):
+        return None
+    return token_digest(token)
+
+
+def _get_live(digest: str) -> Login | None:
+    login = _find(digest)
     if login is None or not login.is_live(timezone.now()) or login.person.is_shut_out:
+        return None
+    # The openid belongs to somebody else by now. Its logins were ended then; this stops the one
+    # that was on its way at that very moment.
+    if login.via.identity.person_id != login.person_id:
         return None
     return login
 

@@ -16,18 +16,35 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from .exceptions import UnknownApp
-from .types import App, Kind, Secret
+from .types import App, Kind, Rate, Secret
 
 OFFICIAL_API_BASE = "https://api.weixin.qq.com"
 #: Where ``manage.py wxauth_sandbox`` listens unless told otherwise.
 SANDBOX_API_BASE = "http://127.0.0.1:8001"
 #: The appid of a login that names none, while the sandbox stands in for WeChat.
 SANDBOX_APPID = "wx5a4db0c0ffee0001"
+#: The apps of the simulated phone, with their platforms: two of one, and one of another.
+SANDBOX_APPS = {
+    SANDBOX_APPID: "default",
+    "wx5a4db0c0ffee0002": "default",
+    "wx5a4db0c0ffee0003": "another",
+}
 #: The one AppSecret that the sandbox accepts. Not a secret: the sandbox exists under DEBUG only.
 SANDBOX_SECRET = "sandbox"  # noqa: S105
 
 #: Looser than what was ever seen (``wx`` and 16 hex digits): WeChat promises no shape.
 APPID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+
+#: By address (thousands of phones share one behind a carrier's NAT), by openid, or by person.
+LIMITS = {
+    "login_address": "600/min",
+    "login_openid": "30/min",
+    "decrypt": "30/min",
+    "phone": "10/min",
+    "link": "10/min",
+}
+RATE = re.compile(r"([1-9][0-9]{0,8})/(sec|min|hour|day)", re.ASCII)
+PERIODS = {"sec": 1, "min": 60, "hour": 3600, "day": 24 * 3600}
 
 
 class Settings:
@@ -45,7 +62,21 @@ class Settings:
 
     @property
     def APPS(self) -> dict[str, App]:
-        """appid → App, from ``{"wx…": {"SECRET": …, "KIND": …, "PLATFORM": …, "NAME": …}}``."""
+        """appid → App, from ``{"wx…": {"SECRET": …, "KIND": …, "PLATFORM": …, "NAME": …}}``.
+
+        ``ACCESS_TOKEN`` is the dotted path of ``(appid) → str``, for a project that has a token
+        server of its own (中控).
+        """
+        apps = self._read_apps()
+        if apps is None:
+            # The mistake itself may be a secret in the wrong place: it is not repeated, neither
+            # here nor in the frames of a chained exception.
+            raise ImproperlyConfigured(
+                'WXAUTH["APPS"] is not well-formed; manage.py check says where.'
+            )
+        return apps
+
+    def _read_apps(self) -> dict[str, App] | None:
         try:
             return {
                 appid: App(
@@ -54,14 +85,12 @@ class Settings:
                     kind=Kind(row.get("KIND", Kind.MINIPROGRAM)),
                     platform=row.get("PLATFORM", "default"),
                     name=row.get("NAME", ""),
+                    access_token=row.get("ACCESS_TOKEN"),
                 )
                 for appid, row in self.declared.get("APPS", {}).items()
             }
         except (AttributeError, KeyError, TypeError, ValueError):
-            # The mistake itself may be a secret in the wrong place: it is not repeated.
-            raise ImproperlyConfigured(
-                'WXAUTH["APPS"] is not well-formed; manage.py check says where.'
-            ) from None
+            return None
 
     @property
     def DEFAULT_APP(self) -> str | None:
@@ -90,7 +119,8 @@ class Settings:
             raise UnknownApp("No appid was sent, and there is no default app.")
         app = self.APPS.get(name)
         if app is None and self.SANDBOX and APPID.fullmatch(name):
-            app = App(appid=name, secret=Secret(SANDBOX_SECRET), name="sandbox")
+            platform = SANDBOX_APPS.get(name, "default")
+            app = App(appid=name, secret=Secret(SANDBOX_SECRET), platform=platform, name="sandbox")
         if app is None:
             raise UnknownApp("This appid is not configured.")
         return app
@@ -109,6 +139,20 @@ class Settings:
         """Calls to WeChat at once per process: the size of the connection pool."""
         return int(self.declared.get("CONCURRENCY", 8))
 
+    @property
+    def THREADS(self) -> int | None:
+        """Threads of one server process, where the project knows: for the checks to compare."""
+        return self._count("THREADS")
+
+    @property
+    def PROCESSES(self) -> int | None:
+        """Server processes on one machine, likewise."""
+        return self._count("PROCESSES")
+
+    def _count(self, key: str) -> int | None:
+        value = self.declared.get(key)
+        return value if type(value) is int and value > 0 else None
+
     # -- logins --------------------------------------------------------------------------------
 
     @property
@@ -118,13 +162,59 @@ class Settings:
 
     @property
     def SIGNUP(self) -> str:
-        """Who may become a user: ``always`` or ``closed``."""
+        """Who may become a user: everybody (``always``), nobody (``closed``), or ``phone``: whoever
+        sends a phone code along with the login."""
         return str(self.declared.get("SIGNUP", "always"))
 
     @property
     def ADAPTER(self) -> str:
         """Dotted path of the project's subclass of ``wxauth.adapter.Adapter``."""
         return str(self.declared.get("ADAPTER", "wxauth.adapter.Adapter"))
+
+    # -- one person, one user ------------------------------------------------------------------
+
+    @property
+    def JOIN(self) -> bool:
+        """Whether a login may join two users who turn out to be one person, if one has nothing.
+
+        Switched off, such a pair is only shown to the staff.
+        """
+        return bool(self.declared.get("JOIN", True))
+
+    @property
+    def DISPOSABLE_WITH(self) -> Sequence[str]:
+        """Models (``"shop.Profile"``) whose rows do not keep a user from being disposable.
+
+        For what the project makes for every user by itself.
+        """
+        return list(self.declared.get("DISPOSABLE_WITH", ()))
+
+    @property
+    def MERGE(self) -> Mapping[str, str]:
+        """Model (``"shop.Profile"``) → what to do where two merged users both have a row.
+
+        ``keep_target`` (the default), ``keep_source``, ``leave``, or the dotted path of a function
+        ``(*, source, target)`` that changes the survivor's row.
+        """
+        rules: Mapping[str, str] = self.declared.get("MERGE", {})
+        return rules
+
+    @property
+    def LINK_AUTHENTICATION(self) -> Sequence[str]:
+        """Dotted paths of DRF authentication classes that ``link/`` takes besides our token."""
+        return list(self.declared.get("LINK_AUTHENTICATION", ()))
+
+    @property
+    def LINK_ENDS_OTHERS(self) -> bool:
+        """Whether linking and unlinking end the caller's logins on all other devices."""
+        return bool(self.declared.get("LINK_ENDS_OTHERS", False))
+
+    # -- pictures ------------------------------------------------------------------------------
+
+    @property
+    def LOCAL_MEDIA(self) -> bool:
+        """Whether uploaded pictures are meant to lie on a disk of this machine in production."""
+        return bool(self.declared.get("LOCAL_MEDIA", False))
 
     # -- encrypted data ------------------------------------------------------------------------
 
@@ -147,7 +237,9 @@ class Settings:
     def ENCRYPTION_KEYS(self) -> Sequence[str]:
         """Newest first: the first seals, all open. Each is URL-safe base64 of 32 random bytes."""
         keys = self.declared.get("ENCRYPTION_KEYS", ())
-        if isinstance(keys, str) or not keys:
+        if not (
+            keys and isinstance(keys, (list, tuple)) and all(isinstance(key, str) for key in keys)
+        ):
             raise ImproperlyConfigured(
                 'WXAUTH["ENCRYPTION_KEYS"] must be a list of keys; make one with '
                 "manage.py wxauth_generate_key."
@@ -157,12 +249,34 @@ class Settings:
     @property
     def LOOKUP_KEY(self) -> str:
         """The key of the hashes by which a phone number is found. Never rotated in place."""
-        key: str = self.declared.get("LOOKUP_KEY", "")
-        if not key:
+        key = self.declared.get("LOOKUP_KEY")
+        if not isinstance(key, str) or not key:
             raise ImproperlyConfigured(
                 'WXAUTH["LOOKUP_KEY"] is missing; make one with manage.py wxauth_generate_key.'
             )
         return key
+
+    # -- limits --------------------------------------------------------------------------------
+
+    @property
+    def LIMITS(self) -> dict[str, Rate]:
+        """How often somebody may ask, by the name of the limit."""
+        declared = self.declared.get("LIMITS", {})
+        texts = {**LIMITS, **declared} if isinstance(declared, Mapping) else {}
+        matches = {name: RATE.fullmatch(str(text)) for name, text in texts.items()}
+        rates = {
+            name: Rate(int(match[1]), PERIODS[match[2]]) for name, match in matches.items() if match
+        }
+        if rates.keys() != LIMITS.keys() or len(texts) != len(LIMITS):
+            raise ImproperlyConfigured(
+                'WXAUTH["LIMITS"] is not well-formed; manage.py check says where.'
+            )
+        return rates
+
+    @property
+    def CACHE(self) -> str:
+        """The alias in ``CACHES`` of what the processes share: counters and claims of codes."""
+        return str(self.declared.get("CACHE", "default"))
 
     # -- HTTP ----------------------------------------------------------------------------------
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import models, router
+from django.db import connections, models, router
 
 if TYPE_CHECKING:
-    from .models import Login, OpenId  # noqa: F401 - named in strings below
+    from .models import Event, Login, OpenId  # noqa: F401 - named in strings below
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -23,6 +23,16 @@ class PrimaryManager(models.Manager[M]):
 
     def get_queryset(self) -> models.QuerySet[M]:
         return super().get_queryset().using(router.db_for_write(self.model))
+
+
+def locked(rows: models.QuerySet[M]) -> models.QuerySet[M]:
+    """These rows, held until the transaction ends, in the order of their keys.
+
+    Whoever inserts a row that refers to one of them does not wait, where the database can tell
+    the difference: a login that does, and holds the next of them, would be a deadlock.
+    """
+    no_key = connections[rows.db].features.has_select_for_no_key_update
+    return rows.select_for_update(no_key=no_key).order_by("pk")
 
 
 class OpenIdQuerySet(models.QuerySet["OpenId"]):
@@ -43,7 +53,7 @@ class OpenIdQuerySet(models.QuerySet["OpenId"]):
 class LoginQuerySet(models.QuerySet["Login"]):
     def for_digest(self, digest: str) -> LoginQuerySet:
         """The login of a token with everything that a request asks about it, in one statement."""
-        return self.filter(digest=digest).select_related("person__user", "via")
+        return self.filter(digest=digest).select_related("person__user", "via__identity")
 
     def live(self, now: datetime) -> LoginQuerySet:
         return self.filter(revoked_at=None, expires_at__gt=now)
@@ -51,6 +61,18 @@ class LoginQuerySet(models.QuerySet["Login"]):
     def revoke(self, now: datetime) -> int:
         """End these logins: their tokens die and their session_keys are forgotten."""
         return self.filter(revoked_at=None).update(revoked_at=now, sealed_session_key=None)
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("Events are not changed.")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("Events are not deleted.")
+
+
+class EventManager(PrimaryManager.from_queryset(EventQuerySet)):  # type: ignore[misc]
+    pass
 
 
 class OpenIdManager(PrimaryManager.from_queryset(OpenIdQuerySet)):  # type: ignore[misc]

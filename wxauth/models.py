@@ -6,7 +6,7 @@ The user is referred to from one place (``Person``) and a unionid is stored in o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from django.conf import settings
 from django.db import models
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from .fields import ByteExactField
-from .managers import LoginManager, OpenIdManager, PrimaryManager
+from .managers import EventManager, LoginManager, OpenIdManager, PrimaryManager
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,6 +64,7 @@ class Person(models.Model):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
+        permissions = [("merge_person", "Can merge people")]
         constraints = [
             models.UniqueConstraint(fields=["phone_hash"], name="wxauth_person_phone_uniq"),
         ]
@@ -260,3 +261,121 @@ class DailyCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.appid} {self.name}: {self.value}"
+
+
+#: Room for the key of any user model, as text.
+USER_KEY_LENGTH = 150
+
+
+class Event(models.Model):
+    """What happened to people. Written once, changed by nobody.
+
+    Users are named by their keys as text, not by foreign keys: merging or deleting somebody must
+    not rewrite what happened. Written by ``services.events``; sign-up and login write none, because
+    their rows are the record.
+    """
+
+    class Kind(models.TextChoices):
+        LINKED = "linked", _("WeChat app linked")
+        UNLINKED = "unlinked", _("WeChat identity removed")
+        UNIONID_CHANGED = "unionid_changed", _("unionid changed")
+        OPENID_CHANGED = "openid_changed", _("openid changed")
+        JOINED = "joined", _("joined at login")
+        CONFLICT = "conflict", _("duplicate found")
+        MERGED = "merged", _("merged by staff")
+        UNDONE = "undone", _("merge undone")
+        PHONE_MOVED = "phone_moved", _("phone number moved")
+
+    kind = ByteExactField(_("kind"), max_length=32)
+    #: The key of whom it happened to; of a merge, the survivor.
+    user = ByteExactField(_("user"), max_length=USER_KEY_LENGTH)
+    #: The key of the second user, where there are two.
+    other = ByteExactField(_("other user"), max_length=USER_KEY_LENGTH, blank=True)
+    appid = ByteExactField("appid", max_length=32, blank=True)
+    #: Who did it: the key of a user, or the name of a command; empty: the person's own login.
+    actor = ByteExactField(_("actor"), max_length=USER_KEY_LENGTH, blank=True)
+    request_id = ByteExactField(_("request ID"), max_length=64, blank=True)
+    detail = models.JSONField(_("details"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("time"))
+
+    objects: ClassVar[EventManager] = EventManager()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="wxauth_event_user_idx"),
+            models.Index(fields=["other", "-created_at"], name="wxauth_event_other_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.kind}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("An event is not changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("An event is not deleted.")
+
+
+class Conflict(models.Model):
+    """Two users whom WeChat says are one person, and whom only the staff may merge.
+
+    The row is there as long as somebody has to look at it.
+    """
+
+    #: Whose openid brought the unionid.
+    person = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="+", verbose_name=_("person")
+    )
+    #: Who owns the unionid.
+    owner = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="+", verbose_name=_("owner of the unionid")
+    )
+    appid = ByteExactField("appid", max_length=32)
+    created_at = models.DateTimeField(_("created at"))
+
+    objects = PrimaryManager["Conflict"]()
+
+    class Meta:
+        verbose_name = _("conflict")
+        verbose_name_plural = _("conflicts")
+        constraints = [
+            models.UniqueConstraint(fields=["person", "owner"], name="wxauth_conflict_uniq"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.person_id} = #{self.owner_id}"
+
+
+class Merge(models.Model):
+    """What one merge did, row by row: the source of its undoing."""
+
+    #: The key of the user who was given up.
+    source = ByteExactField(_("given up"), max_length=USER_KEY_LENGTH)
+    #: The key of the survivor.
+    target = ByteExactField(_("survivor"), max_length=USER_KEY_LENGTH)
+    #: By a login, for an equal unionid, as opposed to by the staff.
+    automatic = models.BooleanField(_("at login"), default=False)
+    actor = ByteExactField(_("actor"), max_length=USER_KEY_LENGTH, blank=True)
+    #: Every row that was touched, and how; ``services.moving`` knows the shape.
+    rows = models.JSONField(_("rows"), default=list)
+    #: What was done to the two accounts themselves; ``services.merging`` knows the shape.
+    accounts = models.JSONField(_("accounts"), default=dict)
+    created_at = models.DateTimeField(_("created at"))
+    undone_at = models.DateTimeField(_("undone at"), null=True, blank=True)
+
+    objects = PrimaryManager["Merge"]()
+
+    class Meta:
+        verbose_name = _("merge")
+        verbose_name_plural = _("merges")
+        indexes = [
+            models.Index(fields=["source", "target"], name="wxauth_merge_pair_idx"),
+            models.Index(fields=["target"], name="wxauth_merge_target_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"

@@ -8,12 +8,19 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.db import connections
 from django.utils.module_loading import import_string
 
 from .adapter import Adapter
 from .conf import conf
 from .crypto.keyring import Keyring, LookupKey
+from .token_store import DatabaseTokenStore
+from .types import App, Secret
+from .wechat.access_token import AccessTokens
 from .wechat.client import WeChatClient
+from .wechat.gate import Gate
+from .wechat.guard import Guard
+from .wechat.source import OwnTokens, TokenSource
 from .wechat.transport import Transport
 
 Envelope = Callable[[int, Any], "tuple[int, Any]"]
@@ -27,7 +34,45 @@ def get_transport() -> Transport:
 
 def get_client(appid: str | None = None) -> WeChatClient:
     """A client for this app. Cheap, and built anew each time: a new AppSecret counts at once."""
-    return WeChatClient(conf.get_app(appid), get_transport())
+    app = conf.get_app(appid)
+    return WeChatClient(app, get_transport(), guard=get_guard(), tokens=get_token_source(app))
+
+
+@cache
+def get_guard() -> Guard:
+    """The process's one bulkhead, and a circuit per app and group of endpoints."""
+    return Guard(conf.CONCURRENCY)
+
+
+def get_token_source(app: App) -> TokenSource:
+    """Where the access_token of this app comes from."""
+    return get_own_tokens(app.access_token) if app.access_token else get_access_tokens()
+
+
+@cache
+def get_access_tokens() -> AccessTokens:
+    """What this process knows of the access_tokens that all processes share."""
+    return AccessTokens(DatabaseTokenStore(get_keyring), _fetch_access_token)
+
+
+def _fetch_access_token(appid: str) -> tuple[Secret, int]:
+    return get_client(appid).stable_access_token()
+
+
+@cache
+def get_own_tokens(path: str) -> OwnTokens:
+    """The project's own source of access_tokens."""
+    source = import_string(path)
+
+    def ask(appid: str) -> str:
+        try:
+            token: str = source(appid)
+            return token
+        finally:
+            # It runs in a thread of its own, whose connections nobody else would close.
+            connections.close_all()
+
+    return OwnTokens(ask, Gate(conf.CONCURRENCY))
 
 
 @cache
@@ -55,6 +100,22 @@ def get_adapter() -> Adapter:
 
 
 @cache
+def get_merge_rules() -> dict[str, Any]:
+    """Model label in lower case → one of the words, or the project's function."""
+    words = ("keep_target", "keep_source", "leave")
+    return {
+        label.lower(): rule if rule in words else import_string(rule)
+        for label, rule in conf.MERGE.items()
+    }
+
+
+@cache
+def get_link_authentication() -> list[Any]:
+    """The DRF authentication classes that ``link/`` takes besides our token."""
+    return [import_string(path) for path in conf.LINK_AUTHENTICATION]
+
+
+@cache
 def get_envelope() -> Envelope | None:
     if conf.ENVELOPE is None:
         return None
@@ -73,9 +134,14 @@ def _rebuild(*, setting: str, **kwargs: Any) -> None:
     if setting in {"WXAUTH", "DEBUG"}:
         for part in (
             get_transport,
+            get_guard,
+            get_access_tokens,
+            get_own_tokens,
             get_keyring,
             get_lookup_key,
             get_adapter,
+            get_merge_rules,
+            get_link_authentication,
             get_envelope,
             get_user_serializer,
         ):

@@ -1,5 +1,5 @@
 """Found by the admin's autodiscovery, and imported by nothing else: the admin is optional."""
 
-from . import identity, login, openid, person
+from . import conflict, count, event, identity, login, merging, openid, person
 
-__all__ = ["identity", "login", "openid", "person"]
+__all__ = ["conflict", "count", "event", "identity", "login", "merging", "openid", "person"]

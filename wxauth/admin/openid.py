@@ -1,10 +1,16 @@
 from __future__ import annotations
 
-from django.contrib import admin
-from django.db.models import Q
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_permission_codename
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from wxauth.exceptions import SessionKeyMissing, WxauthError
 from wxauth.models import OpenId
+from wxauth.services import wechat_session
 
 from .base import ReadOnlyAdmin, show_app
 from .filters import AppFilter
@@ -17,6 +23,9 @@ class OpenIdAdmin(ReadOnlyAdmin):
     list_select_related = ("identity__person",)
     list_filter = (AppFilter,)
     search_fields = ("openid", "identity__unionid")
+    actions = ("end_wechat_session",)
+    # With the counter comes an offer to choose the other pages as well: a call for each row.
+    actions_selection_counter = False
     fieldsets = (
         (None, {"fields": ("openid", "app", "identity", "show_person", "created_at", "failures")}),
     )
@@ -32,3 +41,50 @@ class OpenIdAdmin(ReadOnlyAdmin):
     @admin.display(description=_("person"))
     def show_person(self, openid: OpenId) -> str:
         return self.link_person(openid.identity.person)
+
+    # -- ending WeChat's session -------------------------------------------------------------------
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        # has_change_permission is no help: nobody may edit an openid.
+        codename = get_permission_codename("change", self.opts)
+        return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
+
+    @admin.action(description=_("End the person's WeChat session"), permissions=["end"])
+    def end_wechat_session(self, request: HttpRequest, openids: QuerySet[OpenId]) -> None:
+        ended = []
+        for openid in openids:
+            try:
+                confirmed = wechat_session.end(openid=openid)
+            except SessionKeyMissing:
+                continue  # There is nothing to end.
+            except WxauthError as error:
+                self.message_user(
+                    request,
+                    gettext("WeChat could not be asked (%(error)s); nothing has changed.")
+                    % {"error": type(error).__name__},
+                    messages.ERROR,
+                )
+                break
+            ended.append(openid)
+            if not confirmed:
+                self.message_user(
+                    request,
+                    gettext(
+                        "%(openid)s: WeChat did not confirm it; what is stored here was dropped."
+                    )
+                    % {"openid": openid},
+                    messages.WARNING,
+                )
+        LogEntry.objects.log_actions(
+            str(request.user.pk), ended, CHANGE, [{"changed": {"fields": ["session_key"]}}]
+        )
+        message = ngettext(
+            "%(count)d WeChat session was ended.",
+            "%(count)d WeChat sessions were ended.",
+            len(ended),
+        )
+        self.message_user(
+            request,
+            message % {"count": len(ended)},
+            messages.SUCCESS if ended else messages.WARNING,
+        )

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Model, Q
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.contrib import admin, messages
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
@@ -16,6 +18,7 @@ from wxauth.models import Identity, Login, OpenId, Person
 from .base import ReadOnlyAdmin, show_app, show_sealed, show_text
 from .filters import BlockedFilter, PersonAppFilter
 from .login import show_state
+from .merging import may_merge, merge_address, merge_view
 from .search import find_keys
 
 #: Logins on a person's page; the others are a link away.
@@ -49,6 +52,7 @@ class PersonAdmin(ReadOnlyAdmin):
     sortable_by = ("created_at",)
     ordering = ("-created_at", "-pk")
     search_fields = ("identities__openids__openid", "identities__unionid")
+    actions = ("merge_chosen",)
     change_form_template = "wxauth/admin/person.html"
     fieldsets = (
         (
@@ -79,6 +83,30 @@ class PersonAdmin(ReadOnlyAdmin):
             Person, term, openid="identities__openids__", unionid="identities__", person=""
         )
         return Q(pk__in=keys)
+
+    def action_checkbox(self, obj: Person) -> SafeString:
+        # Django names the row to who cannot see it: by its key, not by somebody else's text.
+        return super().action_checkbox(Person(pk=obj.pk, nickname=f"#{obj.pk}"))
+
+    # -- merging ---------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(partial(merge_view, self))
+        route = "<path:source_key>/merge-into/<path:target_key>/"
+        return [path(route, view, name="wxauth_person_merge"), *super().get_urls()]
+
+    def has_merge_permission(self, request: HttpRequest) -> bool:
+        return may_merge(request)
+
+    @admin.action(description=gettext_lazy("Merge the two chosen people…"), permissions=["merge"])
+    def merge_chosen(self, request: HttpRequest, chosen: QuerySet[Person]) -> HttpResponse | None:
+        two = list(chosen.order_by("created_at", "pk")[:3])
+        if len(two) != 2:
+            self.message_user(request, _("Choose exactly two people."), messages.WARNING)
+            return None
+        older, younger = two
+        address = merge_address(self.admin_site, source=younger, target=older)
+        return HttpResponseRedirect(address)
 
     # -- the list --------------------------------------------------------------------------------
 

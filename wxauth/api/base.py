@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-from django.db import transaction
-from django.utils.decorators import method_decorator
+from django.db import connections, transaction
+from django.http import UnreadablePostError
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import IsAuthenticated
@@ -17,15 +19,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from wxauth.authentication import TokenAuthentication
+from wxauth.logging import answering, finish
 from wxauth.models import Login
 from wxauth.wiring import get_envelope
 
-from . import errors
+from . import errors, limits
 from .parsers import StrictJSONParser
 from .schema import Operation, make_schema
 
 #: A request id of the caller's is passed on where it cannot forge a log line.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+
+#: What is not one of these is the caller's own text.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+#: Bytes of a body that nobody wants which are read nevertheless, and the size of a piece.
+_DISCARDED, _PIECE = 16 * 1024 * 1024, 64 * 1024
 
 
 class PlainJSONRenderer(JSONRenderer):
@@ -41,6 +50,8 @@ class JSONOnly(BaseContentNegotiation):
     """JSON for whoever takes it, and errors in JSON for whoever does not."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
+        if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            return None  # Nothing is unpacked: 64 KB can be 64 MB.
         sent = (request.content_type or "").partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == sent), None)
 
@@ -54,7 +65,6 @@ class JSONOnly(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class View(APIView):
     """JSON in, JSON out; our token; our errors; never stored by anybody on the way.
 
@@ -73,9 +83,50 @@ class View(APIView):
     schema = make_schema()
     #: What the schema says, by method in lower case.
     operations: ClassVar[dict[str, Operation]] = {}
+    #: The one of ``WXAUTH["LIMITS"]`` that counts requests here.
+    limit: ClassVar[str] = ""
+    #: For the log, as far as it is known: the error code, the configured app, who was let in.
+    code = ""
+    appid = ""
+    new_login: Login | None = None
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        sent = request.headers.get("X-Request-ID", "")
+        self.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        with answering(self.request_id) as told:
+            response = super().dispatch(request, *args, **kwargs)
+            finish(told, **self._describe(request, response.status_code))
+        return response
+
+    def _describe(self, request: Any, status: int) -> dict[str, Any]:
+        """What the log may say. The path by its name: what was asked for may be anything."""
+        match = request.resolver_match
+        # Not `auth`: where the database has just failed, that would ask it once more.
+        login = getattr(self.request, "_auth", None)
+        if not isinstance(login, Login):
+            login = self.new_login
+        return {
+            "method": request.method if request.method in _METHODS else "other",
+            "path": (match and match.url_name) or "unknown",
+            "status": status,
+            "code": self.code,
+            "appid": login.appid if login else self.appid,
+            "user": str(login.person.user_id) if login else "",
+        }
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        view = super().as_view(**initkwargs)
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
 
     def get_exception_handler(self) -> Any:
         return errors.handle
+
+    def check_throttles(self, request: Request) -> None:
+        if self.limit:
+            limits.count(request, self.limit)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         try:
@@ -86,16 +137,22 @@ class View(APIView):
             renderer = self.get_renderers()[0]
             return renderer, renderer.media_type
 
+    @property
+    def allowed_methods(self) -> list[str]:
+        return [method for method in super().allowed_methods if method != "OPTIONS"]
+
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         return self.http_method_not_allowed(request, *args, **kwargs)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if response.status_code >= 400 and isinstance(getattr(response, "data", None), Mapping):
+            self.code = str(response.data.get("code", ""))
         envelope = get_envelope()
         if envelope is not None and isinstance(response, Response):
             response.status_code, response.data = envelope(response.status_code, response.data)
+        _discard_body(request)
         response = super().finalize_response(request, response, *args, **kwargs)
-        sent = request.headers.get("X-Request-ID", "")
-        response["X-Request-ID"] = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        response["X-Request-ID"] = self.request_id
         response["Cache-Control"] = "no-store"
         return response
 
@@ -103,3 +160,15 @@ class View(APIView):
     def login(self) -> Login:
         """The caller's login. For views that require one."""
         return cast(Login, self.request.auth)
+
+
+def _discard_body(request: Any) -> None:
+    """Read what is left of the body, within bounds.
+
+    A server that closes a connection with unread bytes resets it, and a phone that is still
+    sending never sees the answer which says what is wrong.
+    """
+    with contextlib.suppress(UnreadablePostError):
+        for _ in range(_DISCARDED // _PIECE):
+            if not request.read(_PIECE):
+                return

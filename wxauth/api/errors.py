@@ -42,6 +42,22 @@ INVALID_CODE = Row(
     "invalid_code", 400, "login", _("WeChat does not accept this login code (any more).")
 )
 CODE_USED = Row("code_used", 400, "login", _("This login code has been used already."))
+INVALID_PHONE_CODE = Row(
+    "invalid_phone_code",
+    400,
+    "tap",
+    _("WeChat does not accept this phone code. Please press the phone button again."),
+)
+#: The same, for whoever writes the client.
+LOGIN_CODE_SENT = Row(
+    "invalid_phone_code",
+    400,
+    "tap",
+    _(
+        "This looks like a code of wx.login, not of the phone button, whose code is e.detail.code. "
+        "Please press the phone button again."
+    ),
+)
 UNDECRYPTABLE = Row(
     "undecryptable",
     400,
@@ -55,6 +71,7 @@ NOT_REGISTERED = Row("not_registered", 403, "signup", _("Nobody is registered he
 SIGNUP_REFUSED = Row("signup_refused", 403, "stop", _("Sign-up was refused."))
 NOT_FOUND = Row("not_found", 404, "stop", _("There is nothing here."))
 CONFLICT = Row("conflict", 409, "stop", _("This belongs to another account."))
+LAST_IDENTITY = Row("conflict", 409, "stop", _("Without this you could not log in any more."))
 SESSION_KEY_MISSING = Row(
     "session_key_missing",
     409,
@@ -65,12 +82,23 @@ METHOD_NOT_ALLOWED = Row("method_not_allowed", 405, "fix", _("This method is not
 NOT_ACCEPTABLE = Row("not_acceptable", 406, "fix", _("Only JSON is spoken here."))
 PAYLOAD_TOO_LARGE = Row("payload_too_large", 413, "fix", _("The request is too large."))
 UNSUPPORTED_MEDIA_TYPE = Row(
-    "unsupported_media_type", 415, "fix", _("The request must be JSON (application/json).")
+    "unsupported_media_type",
+    415,
+    "fix",
+    _("The request must be JSON (application/json); a picture, multipart/form-data."),
 )
 RATE_LIMITED = Row("rate_limited", 429, "retry", _("Too many requests. Please wait a moment."), 60)
 INTERNAL_ERROR = Row("internal_error", 500, "stop", _("Something went wrong on our side."))
 WECHAT_BAD_RESPONSE = Row(
     "wechat_bad_response", 502, "login", _("WeChat gave no usable answer. Please log in again.")
+)
+#: The same where the code that was sent is good for another try: a phone code.
+WECHAT_BAD_RESPONSE_RETRY = Row(
+    "wechat_bad_response",
+    502,
+    "retry",
+    _("WeChat gave no usable answer. Please try again in a moment."),
+    RETRY_AFTER,
 )
 WECHAT_UNAVAILABLE = Row(
     "wechat_unavailable",
@@ -92,6 +120,15 @@ WECHAT_TIMEOUT = Row(
 )
 
 
+WECHAT_TIMEOUT_RETRY = Row(
+    "wechat_timeout",
+    504,
+    "retry",
+    _("WeChat did not answer in time. Please try again in a moment."),
+    RETRY_AFTER,
+)
+
+
 class PayloadTooLarge(drf.APIException):
     """The body is larger than this endpoint takes."""
 
@@ -104,13 +141,17 @@ TABLE: tuple[tuple[type[BaseException], Row], ...] = (
     (wx.UnknownApp, UNKNOWN_APP),
     (wx.CodeUsed, CODE_USED),
     (wx.InvalidCode, INVALID_CODE),
+    (wx.LoginCodeSent, LOGIN_CODE_SENT),
+    (wx.InvalidPhoneCode, INVALID_PHONE_CODE),
     (wx.Undecryptable, UNDECRYPTABLE),
     (wx.SessionKeyMissing, SESSION_KEY_MISSING),
     (wx.Blocked, BLOCKED),
     (wx.NotRegistered, NOT_REGISTERED),
     (wx.SignupRefused, SIGNUP_REFUSED),
     (wx.NotFound, NOT_FOUND),
+    (wx.LastIdentity, LAST_IDENTITY),
     (wx.Conflict, CONFLICT),
+    (wx.RateLimited, RATE_LIMITED),
     (wx.DatabaseUnavailable, DATABASE_UNAVAILABLE),
     (wx.WeChatTimeout, WECHAT_TIMEOUT),
     (wx.WeChatBadResponse, WECHAT_BAD_RESPONSE),
@@ -136,9 +177,17 @@ TABLE: tuple[tuple[type[BaseException], Row], ...] = (
 )
 
 
+#: What goes before it where the code that was sent may be sent again.
+REPEATABLE: tuple[tuple[type[BaseException], Row], ...] = (
+    (wx.WeChatTimeout, WECHAT_TIMEOUT_RETRY),
+    (wx.WeChatBadResponse, WECHAT_BAD_RESPONSE_RETRY),
+)
+
+
 def get_row(error: BaseException) -> Row:
     """The line of the contract for this exception; what nobody foresaw is ours to mend."""
-    for kind, row in TABLE:
+    repeatable = isinstance(error, wx.WeChatError) and error.repeatable
+    for kind, row in (*REPEATABLE, *TABLE) if repeatable else TABLE:
         if isinstance(error, kind):
             return row
     return INTERNAL_ERROR

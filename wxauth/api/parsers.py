@@ -1,20 +1,30 @@
-"""Request bodies: JSON that means one thing only."""
+"""Request bodies: JSON that means one thing only, and a form with one file."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
-from rest_framework.parsers import BaseParser
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http import UnreadablePostError
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from django.utils.translation import gettext as _
+from rest_framework.parsers import BaseParser, DataAndFiles
 
 from wxauth.exceptions import InvalidRequest
+from wxauth.services import pictures
 
 from .errors import PayloadTooLarge
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
+#: What a form has around its file.
+MAX_FRAME = 64 * 1024
 
 
 class StrictJSONParser(BaseParser):
@@ -34,10 +44,8 @@ class StrictJSONParser(BaseParser):
     ) -> dict[str, Any]:
         charset = _charset(media_type or "")
         if charset not in {"utf-8", "utf8", ""}:
-            raise InvalidRequest("The body must be UTF-8.")
-        body = stream.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            raise PayloadTooLarge
+            raise InvalidRequest(_("The body must be UTF-8."))
+        body = _read(stream, MAX_BYTES)
         if not body:
             return {}
         try:
@@ -52,9 +60,64 @@ class StrictJSONParser(BaseParser):
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            raise InvalidRequest("The body must be a JSON object.")
+            raise InvalidRequest(_("The body must be a JSON object."))
         _check(value)
         return value
+
+
+class PictureParser(BaseParser):
+    """A form with one file, as ``wx.uploadFile`` sends it: at most 5 MB, and kept in memory.
+
+    The project's upload handlers and limits have no say here.
+    """
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> DataAndFiles[Any, Any]:
+        body = _read(stream, pictures.MAX_BYTES + MAX_FRAME)
+        # The view was chosen whatever the case of these letters.
+        _type, _semicolon, parameters = (media_type or "").partition(";")
+        headers = {
+            "CONTENT_TYPE": f"{self.media_type};{parameters}",
+            "CONTENT_LENGTH": str(len(body)),
+        }
+        try:
+            form = MultiPartParser(headers, io.BytesIO(body), [_InMemory()], "utf-8")
+            fields, files = form.parse()
+        except (MultiPartParserError, SuspiciousOperation, ValueError) as error:
+            raise InvalidRequest(_("The form cannot be read.")) from error
+        if sum(len(each) for _name, each in files.lists()) > 1:
+            raise InvalidRequest(_("Send one file only."), field="avatar")
+        return DataAndFiles(fields, files)
+
+
+class _InMemory(FileUploadHandler):
+    """Django's own writes larger files to a disk, which may be full or read-only."""
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._pieces: list[bytes] = []
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self._pieces.append(raw_data)
+
+    def file_complete(self, file_size: int) -> SimpleUploadedFile:
+        return SimpleUploadedFile(str(self.file_name), b"".join(self._pieces))
+
+
+def _read(stream: IO[bytes], most: int) -> bytes:
+    try:
+        body = stream.read(most + 1)
+    except UnreadablePostError as error:
+        raise InvalidRequest(_("The body ended too early.")) from error
+    if len(body) > most:
+        raise PayloadTooLarge
+    return body
 
 
 def _charset(media_type: str) -> str:
@@ -89,16 +152,17 @@ def _check(value: Any) -> None:
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise InvalidRequest("The body is nested too deeply.")
+            raise InvalidRequest(_("The body is nested too deeply."))
         deeper: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                deeper += item.keys()
-                deeper += item.values()
-            elif isinstance(item, list):
-                deeper += item
-            elif isinstance(item, str) and not _is_unicode(item):
-                raise InvalidRequest("The body holds a lone surrogate.")
+        for container in level:
+            members: list[Any] = list(container)
+            if isinstance(container, dict):
+                members += container.values()
+            for member in members:
+                if isinstance(member, (dict, list)):
+                    deeper.append(member)
+                elif isinstance(member, str) and not _is_unicode(member):
+                    raise InvalidRequest(_("The body holds a lone surrogate."))
         level = deeper
 
 

@@ -10,7 +10,10 @@ from . import errors
 from .errors import Row
 
 try:
-    from drf_spectacular.extensions import OpenApiAuthenticationExtension
+    from drf_spectacular.extensions import (
+        OpenApiAuthenticationExtension,
+        OpenApiSerializerFieldExtension,
+    )
     from drf_spectacular.openapi import AutoSchema
     from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 except ImportError:  # pragma: no cover - the wheel test runs without it
@@ -25,6 +28,15 @@ WECHAT = (
     errors.WECHAT_UNAVAILABLE,
     errors.MISCONFIGURED,
     errors.WECHAT_TIMEOUT,
+)
+#: The same for a phone code, which may be sent again.
+WECHAT_PHONE = (
+    errors.RATE_LIMITED,
+    errors.INVALID_PHONE_CODE,
+    errors.WECHAT_BAD_RESPONSE_RETRY,
+    errors.WECHAT_UNAVAILABLE,
+    errors.MISCONFIGURED,
+    errors.WECHAT_TIMEOUT_RETRY,
 )
 _ALWAYS = (
     errors.NOT_ACCEPTABLE,
@@ -46,6 +58,7 @@ class Operation:
     request: Any = None
     answer: Any = None
     errors: tuple[Row, ...] = ()
+    media_type: str = "application/json"
 
 
 def _error_schema(rows: list[Row]) -> dict[str, Any]:
@@ -59,7 +72,7 @@ def _error_schema(rows: list[Row]) -> dict[str, Any]:
                 **(
                     {"example": rows[0].code}
                     if errors.SIGNUP_REFUSED in rows
-                    else {"enum": sorted(row.code for row in rows)}
+                    else {"enum": sorted({row.code for row in rows})}
                 ),
             },
             "detail": {"type": "string", "description": "For people."},
@@ -90,6 +103,9 @@ if HAS_SPECTACULAR:
         def get_request_serializer(self) -> Any:
             return self.operation.request
 
+        def map_parsers(self) -> list[str]:
+            return [self.operation.media_type]
+
         def get_override_parameters(self) -> list[Any]:
             return [
                 OpenApiParameter(
@@ -119,7 +135,16 @@ if HAS_SPECTACULAR:
                 rows += _WITH_TOKEN
             if self.operation.request is not None:
                 rows += _WITH_BODY
-            return rows
+            if self.view.limit:  # type: ignore[attr-defined]
+                rows += (errors.RATE_LIMITED,)
+            return tuple(dict.fromkeys(rows))
+
+    class Picture(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+        target_class = "wxauth.api.serializers.PictureField"
+
+        def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+            # Otherwise the address that a file is answered as.
+            return {"type": "string", "format": "binary"}
 
     class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
         target_class = "wxauth.authentication.TokenAuthentication"

@@ -7,20 +7,23 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.files.base import File
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from wxauth.clock import rfc3339
-from wxauth.models import Login, Person
-from wxauth.services import phone
+from wxauth.models import Identity, Login, OpenId, Person
+from wxauth.services import phone, pictures
 from wxauth.services.enclosures import Enclosure, Rejected
 from wxauth.services.login import LoggedIn
 from wxauth.wiring import get_user_serializer
 
-from .errors import describe
+from .errors import PayloadTooLarge, describe
 
 #: Bytes of ``extra``, as JSON.
 EXTRA_BYTES = 2048
+#: How the path of a file on the phone begins, in the developer tools and on a phone.
+TEMPORARY = ("http://tmp", "wxfile://")
 
 
 class TextField(serializers.CharField):
@@ -42,6 +45,23 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class DataField(TextField):
+    """What ``wx`` encrypted or signed: any text at all.
+
+    One that is empty, endless or holds NUL is unacceptable data, not an ill-formed request: it is
+    answered like every later failure, and beside a login it is a warning.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_blank=True, **kwargs)
+        self.validators = []
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
 class StrictBooleanField(serializers.BooleanField):
     """``true`` or ``false``; not ``"yes"``, 1 or null."""
 
@@ -51,7 +71,7 @@ class StrictBooleanField(serializers.BooleanField):
         return bool(data)
 
 
-class ExtraField(serializers.Field[dict[str, Any], Any, Any, Any]):
+class ExtraField(serializers.DictField):
     """A flat object up to 2 KB, for the project's adapter."""
 
     default_error_messages = {
@@ -65,9 +85,6 @@ class ExtraField(serializers.Field[dict[str, Any], Any, Any, Any]):
         if len(json.dumps(data, ensure_ascii=False).encode()) > EXTRA_BYTES:
             self.fail("large")
         return data
-
-    def to_representation(self, value: Any) -> Any:
-        return value
 
 
 def require_together(fields: Mapping[str, Any], one: str, other: str) -> None:
@@ -86,16 +103,45 @@ class DecryptAnswerSerializer(serializers.Serializer[Any]):
     )
 
 
+class SessionCheckSerializer(serializers.Serializer[Any]):
+    valid = serializers.BooleanField(
+        help_text=_("False: log in before obtaining encrypted data again.")
+    )
+
+
 class EncryptedDataSerializer(serializers.Serializer[Any]):
     """What ``wx`` gives as ``encryptedData`` and ``iv``."""
 
-    encryptedData = TextField()
-    iv = TextField(max_length=256)
+    encryptedData = DataField()
+    iv = DataField()
+
+
+class PhoneSerializer(serializers.Serializer[Any]):
+    """What the phone button gives: a code, or the encrypted data of old."""
+
+    phone_code = TextField(
+        required=False, max_length=256, help_text=_("The e.detail.code of the phone button.")
+    )
+    code = TextField(
+        required=False, max_length=256, help_text=_("The same, as the button calls it.")
+    )
+    encryptedData = DataField(required=False)
+    iv = DataField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "phone_code" in attrs or "code" in attrs:
+            return attrs
+        require_together(attrs, "encryptedData", "iv")
+        if "iv" not in attrs:
+            raise serializers.ValidationError(
+                {"phone_code": _("This is needed, or encryptedData and iv.")}
+            )
+        return attrs
 
 
 class UserInfoSerializer(EncryptedDataSerializer):
-    rawData = TextField(required=False)
-    signature = TextField(required=False, max_length=256)
+    rawData = DataField(required=False)
+    signature = DataField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         require_together(attrs, "rawData", "signature")
@@ -107,10 +153,13 @@ class LoginRequestSerializer(serializers.Serializer[Any]):
     appid = TextField(
         required=False, max_length=32, help_text=_("Needed where there is no default app.")
     )
-    encryptedData = TextField(required=False)
-    iv = TextField(required=False, max_length=256)
-    rawData = TextField(required=False)
-    signature = TextField(required=False, max_length=256)
+    phone_code = TextField(
+        required=False, max_length=256, help_text=_("The e.detail.code of the phone button.")
+    )
+    encryptedData = DataField(required=False)
+    iv = DataField(required=False)
+    rawData = DataField(required=False)
+    signature = DataField(required=False)
     signup = StrictBooleanField(
         default=True,
         help_text=_("False only asks whether this person is registered: nothing is written."),
@@ -137,6 +186,51 @@ class LoginRequestSerializer(serializers.Serializer[Any]):
 
 class NicknameSerializer(serializers.Serializer[Any]):
     nickname = TextField(help_text=_("As the person typed it; at most 64 characters."))
+
+    def to_internal_value(self, data: Any) -> Any:
+        refuse_temporary_path(data)
+        return super().to_internal_value(data)
+
+
+class PictureField(serializers.FileField):
+    """A file of at most 5 MB."""
+
+    default_error_messages = {
+        "required": _("Upload the picture as a file of this name, with wx.uploadFile."),
+        "invalid": _("Upload the picture as a file of this name, with wx.uploadFile."),
+    }
+
+    def to_internal_value(self, data: Any) -> File[bytes]:
+        if not isinstance(data, File):
+            self.fail("invalid")
+        if data.size > pictures.MAX_BYTES:
+            raise PayloadTooLarge
+        return data
+
+
+class AvatarSerializer(serializers.Serializer[Any]):
+    avatar = PictureField(
+        help_text=_("JPEG, PNG, WebP or GIF; at most 5 MB, and 4096 pixels a side.")
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        refuse_temporary_path(data)
+        return super().to_internal_value(data)
+
+
+def refuse_temporary_path(data: Mapping[str, Any]) -> None:
+    """What ``chooseAvatar`` gives names a file on the phone: here it leads nowhere."""
+    for name in ("avatar", "avatarUrl"):
+        value = data.get(name)
+        if isinstance(value, str) and value.startswith(TEMPORARY):
+            raise serializers.ValidationError(
+                {
+                    name: _(
+                        "This is the path of a file on the phone, which nobody else can open: "
+                        "upload the file to me/avatar/ with wx.uploadFile."
+                    )
+                }
+            )
 
 
 class UserSerializer(serializers.Serializer[Person]):
@@ -230,3 +324,36 @@ class LoginSerializer(serializers.Serializer[Login]):
 
     def get_current(self, login: Login) -> bool:
         return bool(login.pk == self.context["request"].auth.pk)
+
+
+class LinkRequestSerializer(serializers.Serializer[Any]):
+    code = TextField(max_length=256, help_text=_("What wx.login gave."))
+    appid = TextField(
+        required=False, max_length=32, help_text=_("Needed where there is no default app.")
+    )
+
+
+class IdentitySerializer(serializers.Serializer[Identity]):
+    """One WeChat identity in the caller's list; its openids and its unionid stay here."""
+
+    id = serializers.SerializerMethodField()
+    apps = serializers.SerializerMethodField()
+    created_at = serializers.SerializerMethodField()
+    current = serializers.SerializerMethodField()
+
+    def get_id(self, identity: Identity) -> str:
+        return str(identity.pk)
+
+    def get_apps(self, identity: Identity) -> list[str]:
+        """The appids in which the identity is known, oldest first."""
+        return [openid.appid for openid in self._openids(identity)]
+
+    def get_created_at(self, identity: Identity) -> str:
+        return rfc3339(min(openid.created_at for openid in self._openids(identity)))
+
+    def get_current(self, identity: Identity) -> bool:
+        """Whether the caller's own login came of it."""
+        return bool(identity.pk == self.context["request"].auth.via.identity_id)
+
+    def _openids(self, identity: Identity) -> list[OpenId]:
+        return sorted(identity.openids.all(), key=lambda openid: openid.pk)

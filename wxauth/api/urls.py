@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import path, re_path
+from django.urls import re_path
 
-from . import views
+from . import identities, views
 
 app_name = "wxauth"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     re_path(r"^logout/?$", views.LogoutView.as_view(), name="logout"),
     re_path(r"^logout/all/?$", views.LogoutAllView.as_view(), name="logout-all"),
     re_path(r"^me/?$", views.MeView.as_view(), name="me"),
+    re_path(r"^me/avatar/?$", views.AvatarView.as_view(), name="avatar"),
     re_path(r"^me/userinfo/?$", views.UserInfoView.as_view(), name="userinfo"),
     re_path(r"^me/phone/?$", views.PhoneView.as_view(), name="phone"),
     re_path(r"^me/logins/?$", views.LoginsView.as_view(), name="logins"),
@@ -21,7 +22,15 @@ urlpatterns = [
         views.LoginDetailView.as_view(),
         name="login-detail",
     ),
+    re_path(r"^me/identities/?$", identities.IdentitiesView.as_view(), name="identities"),
+    re_path(
+        r"^me/identities/(?P<identity_id>[0-9]{1,18})/?$",
+        identities.IdentityDetailView.as_view(),
+        name="identity-detail",
+    ),
+    re_path(r"^link/?$", identities.LinkView.as_view(), name="link"),
     re_path(r"^decrypt/?$", views.DecryptView.as_view(), name="decrypt"),
-    path("<path:rest>", views.NotFoundView.as_view()),
-    path("", views.NotFoundView.as_view()),
+    re_path(r"^session/check/?$", views.SessionCheckView.as_view(), name="session-check"),
+    # Not "<path:rest>", which knows no line breaks.
+    re_path(r"", views.NotFoundView.as_view()),
 ]

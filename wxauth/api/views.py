@@ -9,15 +9,16 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from wxauth.services import logout, payloads, phone, profile
-from wxauth.services.login import log_in
+from wxauth.services import logout, payloads, phone, pictures, profile, wechat_session
+from wxauth.services.login import get_mini_program, log_in
 from wxauth.types import Secret
 from wxauth.wiring import get_user_serializer
 
 from . import errors, serializers
 from .base import View
 from .device import get_device
-from .schema import WECHAT, Operation
+from .parsers import PictureParser, StrictJSONParser
+from .schema import WECHAT, WECHAT_PHONE, Operation
 
 #: Keys of decrypted data that never leave the server.
 _IDS = frozenset({"openId", "unionId"})
@@ -34,6 +35,7 @@ class LoginView(View):
 
     authentication_classes = []
     permission_classes: Any = []
+    limit = "login_address"
     operations = {
         "post": Operation(
             request=serializers.LoginRequestSerializer,
@@ -45,6 +47,8 @@ class LoginView(View):
                 errors.BLOCKED,
                 errors.NOT_REGISTERED,
                 errors.SIGNUP_REFUSED,
+                errors.INVALID_PHONE_CODE,
+                errors.CONFLICT,
                 *WECHAT,
             ),
         )
@@ -54,14 +58,17 @@ class LoginView(View):
         sent = serializers.LoginRequestSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         fields = sent.validated_data
+        self.appid = get_mini_program(fields.get("appid")).appid
         done = log_in(
             code=Secret(fields["code"]),
             appid=fields.get("appid"),
+            phone_code=Secret(fields["phone_code"]) if "phone_code" in fields else None,
             enclosure=sent.get_enclosure(),
             signup=fields["signup"],
             extra=fields.get("extra"),
             device=get_device(request),
         )
+        self.new_login = done.login
         answer = serializers.LoginAnswerSerializer(done, context={"request": request})
         return Response(answer.data)
 
@@ -118,9 +125,45 @@ class MeView(UserView):
         return self.post(request)
 
 
+class AvatarView(UserView):
+    """The caller's picture."""
+
+    # JSON is read to say what is wrong with it: most often the path of a file on the phone.
+    parser_classes = [PictureParser, StrictJSONParser]
+    operations = {
+        **dict.fromkeys(
+            ("post", "put"),
+            Operation(
+                serializers.AvatarSerializer,
+                _user_object,
+                (errors.MISCONFIGURED,),
+                media_type=PictureParser.media_type,
+            ),
+        ),
+        "delete": Operation(answer=_user_object),
+    }
+
+    def post(self, request: Request) -> Response:
+        """Upload a picture."""
+        sent = serializers.AvatarSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        pictures.set_avatar(login=self.login, picture=sent.validated_data["avatar"].read())
+        return self.answer()
+
+    def put(self, request: Request) -> Response:
+        """Upload a picture. ``wx.uploadFile`` is POST only: the same as POST."""
+        return self.post(request)
+
+    def delete(self, request: Request) -> Response:
+        """Show no picture any more."""
+        pictures.clear_avatar(login=self.login)
+        return self.answer()
+
+
 class UserInfoView(UserView):
     """Fill in the profile with what wx.getUserInfo or wx.getUserProfile gave."""
 
+    limit = "decrypt"
     operations = {"post": Operation(serializers.UserInfoSerializer, _user_object, _ENCRYPTED)}
 
     def post(self, request: Request) -> Response:
@@ -140,23 +183,33 @@ class UserInfoView(UserView):
 class PhoneView(UserView):
     """Bind the phone number that the phone button gave."""
 
+    limit = "phone"
     operations = {
         "post": Operation(
-            serializers.EncryptedDataSerializer, _user_object, (*_ENCRYPTED, errors.CONFLICT)
+            serializers.PhoneSerializer,
+            _user_object,
+            (*_ENCRYPTED, errors.CONFLICT, *WECHAT_PHONE),
         )
     }
 
     def post(self, request: Request) -> Response:
-        fields = _encrypted(request)
-        phone.take_encrypted(
-            login=self.login, encrypted_data=fields["encryptedData"], iv=fields["iv"]
-        )
+        sent = serializers.PhoneSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        fields = sent.validated_data
+        code = fields.get("phone_code", fields.get("code"))
+        if code is not None:
+            phone.take_code(login=self.login, code=Secret(code))
+        else:
+            phone.take_encrypted(
+                login=self.login, encrypted_data=fields["encryptedData"], iv=fields["iv"]
+            )
         return self.answer()
 
 
 class DecryptView(View):
     """Read other encrypted data of the caller: WeRun steps, share and group ids."""
 
+    limit = "decrypt"
     operations = {
         "post": Operation(
             serializers.EncryptedDataSerializer, serializers.DecryptAnswerSerializer, _ENCRYPTED
@@ -170,6 +223,21 @@ class DecryptView(View):
         )
         shown = {key: value for key, value in data.items() if key not in _IDS}
         return Response({"data": shown})
+
+
+class SessionCheckView(View):
+    """Ask WeChat whether the newest session_key that is stored for the caller still holds."""
+
+    limit = "decrypt"
+    operations = {
+        "post": Operation(
+            answer=serializers.SessionCheckSerializer,
+            errors=(errors.SESSION_KEY_MISSING, *WECHAT),
+        )
+    }
+
+    def post(self, request: Request) -> Response:
+        return Response({"valid": wechat_session.check(login=self.login)})
 
 
 class LoginsView(View):

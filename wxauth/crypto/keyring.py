@@ -19,8 +19,8 @@ from collections.abc import Sequence
 
 from Crypto.Cipher import AES  # nosec B413 - pycryptodome, not the abandoned pycrypto
 
-from ..exceptions import WxauthError
-from ..types import Secret
+from wxauth.exceptions import WxauthError
+from wxauth.types import Secret
 
 VERSION = "1"
 KEY_BYTES = 32
@@ -31,7 +31,7 @@ KEY = re.compile(r"[A-Za-z0-9_-]{43}=?")
 SEALED = re.compile(VERSION + r"([0-9a-f]{8})\.([A-Za-z0-9_-]+)")
 
 
-class Unsealable(WxauthError):
+class Unsealable(WxauthError):  # noqa: N818 - a word, like its relatives
     """A sealed text that does not open: of an unknown key, another row or column, or damaged."""
 
     def __init__(self) -> None:

@@ -19,8 +19,8 @@ from typing import Any
 
 from Crypto.Cipher import AES  # nosec B413 - pycryptodome, not the abandoned pycrypto
 
-from ..exceptions import Undecryptable
-from ..types import Secret
+from wxauth.exceptions import Undecryptable
+from wxauth.types import Secret
 
 BLOCK = 16
 #: The deepest object that WeChat sends has three levels. A bound of our own, because the one of

@@ -55,6 +55,44 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Event',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', wxauth.fields.ByteExactField(max_length=32, verbose_name='kind')),
+                ('user', wxauth.fields.ByteExactField(max_length=150, verbose_name='user')),
+                ('other', wxauth.fields.ByteExactField(blank=True, max_length=150, verbose_name='other user')),
+                ('appid', wxauth.fields.ByteExactField(blank=True, max_length=32, verbose_name='appid')),
+                ('actor', wxauth.fields.ByteExactField(blank=True, max_length=150, verbose_name='actor')),
+                ('request_id', wxauth.fields.ByteExactField(blank=True, max_length=64, verbose_name='request ID')),
+                ('detail', models.JSONField(blank=True, default=dict, verbose_name='details')),
+                ('created_at', models.DateTimeField(verbose_name='time')),
+            ],
+            options={
+                'verbose_name': 'event',
+                'verbose_name_plural': 'events',
+                'indexes': [models.Index(fields=['user', '-created_at'], name='wxauth_event_user_idx'), models.Index(fields=['other', '-created_at'], name='wxauth_event_other_idx')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Merge',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source', wxauth.fields.ByteExactField(max_length=150, verbose_name='given up')),
+                ('target', wxauth.fields.ByteExactField(max_length=150, verbose_name='survivor')),
+                ('automatic', models.BooleanField(default=False, verbose_name='at login')),
+                ('actor', wxauth.fields.ByteExactField(blank=True, max_length=150, verbose_name='actor')),
+                ('rows', models.JSONField(default=list, verbose_name='rows')),
+                ('accounts', models.JSONField(default=dict, verbose_name='accounts')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
+                ('undone_at', models.DateTimeField(blank=True, null=True, verbose_name='undone at')),
+            ],
+            options={
+                'verbose_name': 'merge',
+                'verbose_name_plural': 'merges',
+                'indexes': [models.Index(fields=['source', 'target'], name='wxauth_merge_pair_idx'), models.Index(fields=['target'], name='wxauth_merge_target_idx')],
+            },
+        ),
+        migrations.CreateModel(
             name='OpenId',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -92,6 +130,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'person',
                 'verbose_name_plural': 'people',
+                'permissions': [('merge_person', 'Can merge people')],
             },
         ),
         migrations.CreateModel(
@@ -118,6 +157,20 @@ class Migration(migrations.Migration):
             model_name='identity',
             name='person',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='wxauth.person', verbose_name='person'),
+        ),
+        migrations.CreateModel(
+            name='Conflict',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('appid', wxauth.fields.ByteExactField(max_length=32, verbose_name='appid')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wxauth.person', verbose_name='owner of the unionid')),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='wxauth.person', verbose_name='person')),
+            ],
+            options={
+                'verbose_name': 'conflict',
+                'verbose_name_plural': 'conflicts',
+            },
         ),
         migrations.CreateModel(
             name='SpentData',
@@ -166,5 +219,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='identity',
             constraint=models.UniqueConstraint(fields=('unionid', 'platform'), name='wxauth_identity_unionid_uniq'),
+        ),
+        migrations.AddConstraint(
+            model_name='conflict',
+            constraint=models.UniqueConstraint(fields=('person', 'owner'), name='wxauth_conflict_uniq'),
         ),
     ]

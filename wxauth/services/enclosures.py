@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from wxauth.exceptions import WxauthError
 from wxauth.models import Login
@@ -28,32 +29,39 @@ class Rejected:
     error: WxauthError
 
 
-def take_in(*, login: Login, enclosure: Enclosure) -> tuple[Rejected, ...]:
-    """Keep what is good in the enclosure; say what was not."""
+def take_in(
+    *, login: Login, enclosure: Enclosure, again: bool = False, with_phone: bool = True
+) -> tuple[Rejected, ...]:
+    """Keep what is good in the enclosure; say what was not.
+
+    ``again``: another login from the same code brought it too, and may have used it up.
+    ``with_phone`` False: WeChat has told the number, and one in encrypted data does not count.
+    """
     warnings = []
     if enclosure.raw_data is not None and enclosure.signature is not None:
         try:
-            _take_raw_data(login, enclosure.raw_data, enclosure.signature)
+            payloads.open_raw_data(
+                login=login,
+                raw_data=enclosure.raw_data,
+                signature=enclosure.signature,
+                keep=partial(profile.keep_opened, login),
+            )
         except WxauthError as error:
             warnings.append(Rejected("rawData", error))
     if enclosure.encrypted_data is not None and enclosure.iv is not None:
         try:
-            _take_encrypted_data(login, enclosure.encrypted_data, enclosure.iv)
+            payloads.open_data(
+                login=login,
+                encrypted_data=enclosure.encrypted_data,
+                iv=enclosure.iv,
+                keep=partial(_keep if with_phone else profile.keep_opened, login),
+                again=again,
+            )
         except WxauthError as error:
             warnings.append(Rejected("encryptedData", error))
     return tuple(warnings)
 
 
-def _take_raw_data(login: Login, raw_data: str, signature: str) -> None:
-    data = payloads.open_raw_data(login=login, raw_data=raw_data, signature=signature)
-    if profile.is_user_info(data):
-        profile.keep_user_info(login=login, data=data)
-
-
-def _take_encrypted_data(login: Login, encrypted_data: str, iv: str) -> None:
-    data = payloads.open_data(login=login, encrypted_data=encrypted_data, iv=iv)
-    number = phone.get_number(data)
-    if number is not None:
-        phone.keep(login=login, number=number)
-    elif profile.is_user_info(data):
-        profile.keep_user_info(login=login, data=data)
+def _keep(login: Login, opened: payloads.Opened) -> None:
+    phone.keep_opened(login, opened)
+    profile.keep_opened(login, opened)

@@ -11,7 +11,8 @@ from django.db.models import Count
 from django.utils import timezone
 
 from wxauth.crypto.keyring import Keyring, Unsealable
-from wxauth.models import Login, Person
+from wxauth.models import AccessToken, Login, Person, SpentData
+from wxauth.token_store import ACCESS_TOKEN
 from wxauth.wiring import get_keyring
 
 from . import payloads, phone, transactions
@@ -25,17 +26,21 @@ LIVE_LOGINS = 20
 class Cleared:
     expired: int = 0
     ended: int = 0
+    #: Marks of used data that is too old to be used again anyway.
+    spent: int = 0
 
 
 def clear_expired(*, batch: int = BATCH) -> Cleared:
-    """Delete the logins that have expired, and end the oldest beyond 20 live ones of an openid.
+    """Delete what has expired, and end the oldest beyond 20 live logins of an openid.
 
     At most ``batch`` rows a transaction, so that no lock is held for long.
     """
     now = timezone.now()
     cleared = Cleared()
-    while deleted := transactions.run(lambda: _delete_expired(now, batch)):
+    while deleted := transactions.run(lambda: _delete_expired(Login, now, batch)):
         cleared.expired += deleted
+    while deleted := transactions.run(lambda: _delete_expired(SpentData, now, batch)):
+        cleared.spent += deleted
     crowded = (
         Login.objects.live(now)
         .values_list("via")
@@ -50,12 +55,12 @@ def clear_expired(*, batch: int = BATCH) -> Cleared:
     return cleared
 
 
-def _delete_expired(now: datetime, batch: int) -> int:
+def _delete_expired(model: type[Login | SpentData], now: datetime, batch: int) -> int:
+    rows = model._default_manager
     # The keys first, then the rows: MySQL knows no LIMIT in a subquery of DELETE.
-    keys = list(
-        Login.objects.filter(expires_at__lte=now).order_by("expires_at").values_list("pk")[:batch]
-    )
-    deleted: int = Login.objects.filter(pk__in=[key for (key,) in keys]).delete()[0]
+    expired = rows.filter(expires_at__lte=now).order_by("expires_at")
+    keys = list(expired.values_list("pk", flat=True)[:batch])
+    deleted: int = rows.filter(pk__in=keys).delete()[0]
     return deleted
 
 
@@ -91,6 +96,7 @@ def reseal(*, batch: int = BATCH) -> Iterator[tuple[str, Resealed]]:
         keyring, Login, "sealed_session_key", payloads.SESSION_KEY, "digest", batch
     )
     yield from _reseal_column(keyring, Person, "sealed_phone", phone.PHONE, "pk", batch)
+    yield from _reseal_column(keyring, AccessToken, "sealed_token", ACCESS_TOKEN, "pk", batch)
 
 
 def _reseal_column(
@@ -104,8 +110,10 @@ def _reseal_column(
     sums = Resealed()
     last_pk = None
     while True:
-        old = model._default_manager.exclude(**{column: None}).exclude(
-            **{f"{column}__startswith": keyring.prefix}
+        old = (
+            model._default_manager.exclude(**{column: None})
+            .exclude(**{column: ""})
+            .exclude(**{f"{column}__startswith": keyring.prefix})
         )
         if last_pk is not None:
             old = old.filter(pk__gt=last_pk)

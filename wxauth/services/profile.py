@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import partial
 from typing import Any
 
-from wxauth.exceptions import InvalidRequest, Undecryptable
+from django.utils.translation import gettext as _
+
+from wxauth.exceptions import InvalidRequest
 from wxauth.models import Login, Person
 
 from . import payloads, transactions
@@ -26,14 +29,14 @@ def set_nickname(*, login: Login, nickname: str) -> None:
     """Keep the nickname that the person typed. Raises ``InvalidRequest``."""
     nickname = nickname.strip()
     if not nickname:
-        raise InvalidRequest("The nickname is empty.", field="nickname")
+        raise InvalidRequest(_("The nickname is empty."), field="nickname")
     if len(nickname) > NICKNAME_LENGTH:
-        raise InvalidRequest("The nickname is too long.", field="nickname")
+        raise InvalidRequest(_("The nickname is too long."), field="nickname")
     if any(_is_unprintable(character) for character in nickname):
-        raise InvalidRequest("The nickname holds control characters.", field="nickname")
+        raise InvalidRequest(_("The nickname holds control characters."), field="nickname")
     if nickname == ANONYMOUS_NICKNAME:
         raise InvalidRequest(
-            "This is WeChat's placeholder for people without a nickname.", field="nickname"
+            _("This is WeChat's placeholder for people without a nickname."), field="nickname"
         )
     _write(login, nickname=nickname, nickname_appid=login.appid)
 
@@ -50,12 +53,21 @@ def take_user_info(
 
     Raises ``SessionKeyMissing`` and ``Undecryptable``.
     """
-    if raw_data is not None and signature is not None:
-        payloads.open_raw_data(login=login, raw_data=raw_data, signature=signature)
-    data = payloads.open_data(login=login, encrypted_data=encrypted_data, iv=iv)
-    if not is_user_info(data):
-        raise Undecryptable
-    keep_user_info(login=login, data=data)
+    payloads.open_data(
+        login=login,
+        encrypted_data=encrypted_data,
+        iv=iv,
+        raw_data=raw_data,
+        signature=signature,
+        wanted=is_user_info,
+        keep=partial(keep_opened, login),
+    )
+
+
+def keep_opened(login: Login, opened: payloads.Opened) -> None:
+    """Keep the user info in opened data, if it is that."""
+    if is_user_info(opened.data):
+        keep_user_info(login=login, data=opened.data)
 
 
 def is_user_info(data: dict[str, Any]) -> bool:
@@ -65,14 +77,20 @@ def is_user_info(data: dict[str, Any]) -> bool:
 def keep_user_info(*, login: Login, data: dict[str, Any]) -> None:
     """Keep what is real in WeChat's user info; an anonymous profile overwrites nothing."""
     changes: dict[str, str] = {}
-    nickname = "".join(c for c in data["nickName"] if not _is_unprintable(c)).strip()
-    if nickname and nickname != ANONYMOUS_NICKNAME:
-        changes |= {"nickname": nickname[:NICKNAME_LENGTH], "nickname_appid": login.appid}
+    nickname = clean_nickname(data["nickName"])
+    if nickname:
+        changes |= {"nickname": nickname, "nickname_appid": login.appid}
     avatar_url = data.get("avatarUrl")
     if isinstance(avatar_url, str) and _is_real_avatar(avatar_url):
         changes |= {"avatar_url": avatar_url, "avatar_appid": login.appid}
     if changes:
         _write(login, **changes)
+
+
+def clean_nickname(text: str) -> str:
+    """What can be kept of somebody else's idea of a nickname; empty for WeChat's placeholder."""
+    nickname = "".join(c for c in text if not _is_unprintable(c)).strip()
+    return "" if nickname == ANONYMOUS_NICKNAME else nickname[:NICKNAME_LENGTH].strip()
 
 
 def _is_real_avatar(url: str) -> bool:

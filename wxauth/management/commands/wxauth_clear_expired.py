@@ -10,7 +10,8 @@ from wxauth.services.keys import clear_expired
 
 class Command(BaseCommand):
     help = (
-        "Delete expired logins, and end the oldest where one openid has more than 20 live ones. "
+        "Delete expired logins and marks of used data, and end the oldest logins where one openid "
+        "has more than 20 live ones. "
         "Run it once a day."
     )
 
@@ -20,3 +21,4 @@ class Command(BaseCommand):
             _("%(expired)d expired logins deleted, %(ended)d surplus logins ended.")
             % {"expired": cleared.expired, "ended": cleared.ended}
         )
+        self.stdout.write(_("%(spent)d marks of used data deleted.") % {"spent": cleared.spent})

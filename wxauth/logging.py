@@ -1,0 +1,93 @@
+"""What the log says about the request that is being answered.
+
+``RequestFilter`` puts its id on every record that is written meanwhile, whoever writes it: a slow
+call to WeChat, a database in trouble, the outcome. The last line of a request is ``wxauth.access``.
+None of them holds a query string, a header, an address or anything out of a body.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+logger = logging.getLogger("wxauth.access")
+
+#: Seconds from which on a request is a slow one.
+SLOW = 2.0
+
+
+@dataclass
+class Answering:
+    """A request of wxauth's own API, while it is answered."""
+
+    request_id: str
+    begun: float = field(default_factory=time.monotonic)
+    #: Seconds spent on asking WeChat, waiting for a turn included.
+    wechat: float = 0.0
+
+
+_current: ContextVar[Answering | None] = ContextVar("wxauth_answering", default=None)
+
+
+@contextmanager
+def answering(request_id: str) -> Iterator[Answering]:
+    """For the time of one request; the thread goes on to another one."""
+    request = Answering(request_id)
+    before = _current.set(request)
+    try:
+        yield request
+    finally:
+        _current.reset(before)
+
+
+@contextmanager
+def asking_wechat() -> Iterator[None]:
+    """Count the time as WeChat's. One within another is a part of it."""
+    request = _current.get()
+    if request is None:
+        yield
+        return
+    begun, before = time.monotonic(), request.wechat
+    try:
+        yield
+    finally:
+        request.wechat = before + time.monotonic() - begun
+
+
+def get_request_id() -> str:
+    """The id of the request that is being answered; empty outside of wxauth's own API."""
+    request = _current.get()
+    return request.request_id if request else ""
+
+
+def finish(request: Answering, **known: Any) -> None:
+    """The line that ends a request. ``known``: path, method, status, and what else there is."""
+    seconds = time.monotonic() - request.begun
+    level = logging.WARNING if known["status"] >= 500 or seconds >= SLOW else logging.INFO
+    logger.log(
+        level,
+        "%s %s %s",
+        known["method"],
+        known["path"],
+        known["status"],
+        extra={
+            **known,
+            "request_id": request.request_id,
+            "milliseconds": round(seconds * 1000),
+            "wechat_milliseconds": round(request.wechat * 1000),
+        },
+    )
+
+
+class RequestFilter(logging.Filter):
+    """Adds ``request_id`` to every record. For the handlers of the project's ``LOGGING``."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not hasattr(record, "request_id"):
+            record.request_id = get_request_id()
+        return True
