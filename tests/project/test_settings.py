@@ -21,6 +21,7 @@ PRODUCTION = {
     "WXAUTH_ENCRYPTION_KEYS": KEY,
     "WXAUTH_LOOKUP_KEY": OTHER,
     "CACHE_URL": "redis://127.0.0.1:6379/0",
+    "WXAUTH_LOCAL_MEDIA": "True",
 }
 
 
@@ -86,6 +87,10 @@ def test_a_secret_key_that_begins_with_a_dollar_is_taken_as_it_is(load: Any):
         ({"WXAUTH_DATA_MAX_AGE": "0"}, "DATA_MAX_AGE", 0),
         ({"WXAUTH_CONCURRENCY": "16"}, "CONCURRENCY", 16),
         ({"TRUSTED_PROXIES": "2"}, "TRUSTED_PROXIES", 2),
+        ({"WEB_CONCURRENCY": "4"}, "PROCESSES", 4),
+        ({"WEB_THREADS": "8"}, "THREADS", 8),
+        ({"WXAUTH_SIGNUP": "phone"}, "SIGNUP", "phone"),
+        ({"WXAUTH_LOCAL_MEDIA": "True"}, "LOCAL_MEDIA", True),
     ],
 )
 def test_each_variable_sets_its_key(load: Any, variables: dict[str, str], key: str, value: Any):
@@ -104,12 +109,21 @@ def test_each_variable_sets_its_key(load: Any, variables: dict[str, str], key: s
         ({"SECURE_SSL_REDIRECT": "True"}, "SECURE_SSL_REDIRECT", True),
         ({"TIME_ZONE": "UTC"}, "TIME_ZONE", "UTC"),
         ({"LANGUAGE_CODE": "en"}, "LANGUAGE_CODE", "en"),
+        ({"MEDIA_ROOT": "/srv/media"}, "MEDIA_ROOT", "/srv/media"),
+        ({"MEDIA_URL": "https://cdn.example/"}, "MEDIA_URL", "https://cdn.example/"),
     ],
 )
 def test_each_of_djangos_variables_is_read(
     load: Any, variables: dict[str, str], name: str, value: Any
 ):
     assert load(**variables)[name] == value
+
+
+def test_pictures_lie_on_the_disk_or_in_the_storage_that_is_named(load: Any):
+    assert load()["STORAGES"]["default"]["BACKEND"].endswith("FileSystemStorage")
+    named = load(MEDIA_STORAGE="a.Storage", MEDIA_STORAGE_OPTIONS='{"bucket_name": "b"}')
+    expected = {"BACKEND": "a.Storage", "OPTIONS": {"bucket_name": "b"}}
+    assert named["STORAGES"]["default"] == expected
 
 
 def test_a_forwarded_scheme_counts_only_behind_a_proxy(load: Any):

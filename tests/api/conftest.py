@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.api.phone import APP_TWO, Phone
+from wxauth import wiring
+from wxauth.adapter import Adapter
+from wxauth.models import Identity, Login, OpenId, Person
+from wxauth.testing import FakeWeChat
+from wxauth.wechat.transport import Transport
+
+_STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+@pytest.fixture
+def alice(db: None, fake_wechat: FakeWeChat) -> Phone:
+    return Phone(fake_wechat, "alice")
+
+
+@pytest.fixture
+def bob(db: None, fake_wechat: FakeWeChat) -> Phone:
+    return Phone(fake_wechat, "bob")
+
+
+@pytest.fixture
+def eve(db: None, fake_wechat: FakeWeChat) -> Phone:
+    return Phone(fake_wechat, "eve")
+
+
+@pytest.fixture
+def alice_in_two(alice: Phone, fake_wechat: FakeWeChat) -> Phone:
+    """alice, who uses the second mini-program as well."""
+    return Phone(fake_wechat, "alice", APP_TWO)
+
+
+@pytest.fixture
+def configure(settings: Any, fake_wechat: FakeWeChat) -> Callable[..., None]:
+    """Change keys of ``WXAUTH`` for this test."""
+
+    def change(**keys: Any) -> None:
+        settings.WXAUTH = {**settings.WXAUTH, **keys}
+
+    return change
+
+
+@pytest.fixture
+def adapter(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[type[Adapter]], None]:
+    """Let this class be the project's adapter for this test."""
+
+    def use(kind: type[Adapter]) -> None:
+        monkeypatch.setattr(f"{__name__}.ChosenAdapter", kind)
+        configure(ADAPTER=f"{__name__}.ChosenAdapter")
+
+    return use
+
+
+ChosenAdapter = Adapter
+
+
+@pytest.fixture
+def impatient(
+    fake_wechat: FakeWeChat, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """WeChat's deadline is half a second, so that a test of silence does not take five."""
+
+    @cache
+    def get_transport() -> Transport:
+        return Transport(
+            settings.WXAUTH["API_BASE"], connect_timeout=0.3, read_timeout=0.3, deadline=0.5
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring, "get_transport", get_transport)
+        yield
+        get_transport().close()
+
+
+@contextmanager
+def capture_statements() -> Iterator[list[str]]:
+    """The SQL that reads or writes rows; not BEGIN, COMMIT and savepoints."""
+    statements: list[str] = []
+    with CaptureQueriesContext(connection) as captured:
+        yield statements
+    statements += [
+        query["sql"] for query in captured if query["sql"].upper().startswith(_STATEMENTS)
+    ]
+
+
+@pytest.fixture
+def capture() -> Callable[[], Any]:
+    return capture_statements
+
+
+@pytest.fixture
+def count_rows(db: None) -> Callable[[], dict[str, int]]:
+    """How many rows there are of everything that a login writes."""
+
+    def count() -> dict[str, int]:
+        models = (get_user_model(), Person, Identity, OpenId, Login)
+        return {model.__name__: model._default_manager.count() for model in models}
+
+    return count
+
+
+@pytest.fixture
+def assert_nothing_written(count_rows: Callable[[], dict[str, int]]) -> Iterator[None]:
+    before = count_rows()
+    yield
+    assert count_rows() == before
