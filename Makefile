@@ -10,7 +10,7 @@ lock   := $(UV) pip compile --quiet --universal --python-version 3.10 --no-pytho
           --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all lint lock
+.PHONY: help setup run test test-all versions lint style types imports lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -22,21 +22,32 @@ run: setup ## Start the server and the simulated WeChat (HOST and PORT choose th
 	$(python) manage.py dev --host $(HOST) --port $(PORT)
 
 test: .venv/dev.stamp ## Run the tests on SQLite
-	$(python) -m pytest
+	$(python) -m pytest -n auto --dist loadfile
 
-test-all: .venv/dev.stamp .venv/databases.stamp ## Run the tests on SQLite, PostgreSQL and MariaDB, and the wheel's
+test-all: .venv/dev.stamp .venv/databases.stamp .venv/browser.stamp ## Run the tests on SQLite, PostgreSQL and MariaDB, and the wheel's
 	$(python) tests/databases.py
 
-lint: .venv/dev.stamp ## Check style, formatting, types and imports
+versions: .venv/versions.stamp ## Run the tests on every pair of Python and Django that is supported and found
+	.venv/bin/nox
+
+lint: style types imports ## Check style, types, and who imports whom
+
+style: .venv/dev.stamp
 	$(python) -m ruff check
 	$(python) -m ruff format --check
+
+types: .venv/dev.stamp
 	$(python) -m mypy
+
+imports: .venv/dev.stamp
 	.venv/bin/lint-imports
 
 lock: ## Resolve the newest versions for every Python at once (needs uv)
 	$(lock) --upgrade pyproject.toml --group dev --output-file requirements/dev.txt
 	$(lock) --upgrade pyproject.toml --group run --constraints requirements/dev.txt --output-file requirements/run.txt
 	$(lock) --upgrade --group databases --constraints requirements/dev.txt --output-file requirements/databases.txt
+	$(lock) --upgrade --group browser --constraints requirements/dev.txt --output-file requirements/browser.txt
+	$(lock) --upgrade --group versions --constraints requirements/dev.txt --output-file requirements/versions.txt
 
 # A stamp is newer than the list that it stands for, so that a second call has nothing to do.
 .venv/%.stamp: requirements/%.txt | .venv/bin/python

@@ -17,22 +17,32 @@ POSTGRES_URL = os.environ.get("POSTGRES_URL", "postgres://postgres@127.0.0.1:543
 MYSQL_URL = os.environ.get("MYSQL_URL", "mysql://root@127.0.0.1:3306/wxauth")
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/1")
 
-# name → what the settings read, and what pytest is told. The wheel's test needs one database only.
+PORTS = {"postgres": 5432, "mysql": 3306, "redis": 6379}
+
+#: What asks no database is run once, with SQLite.
+ONCE = ["-m", "not wheel and not client"]
+
+# name → what the settings read, and what pytest is told.
 SUITES: dict[str, tuple[dict[str, str], list[str]]] = {
-    "SQLite": ({}, ["-m", "wheel or not wheel"]),
-    "PostgreSQL": ({"DATABASE_URL": POSTGRES_URL, "CACHE_URL": REDIS_URL}, []),
-    "MariaDB": ({"DATABASE_URL": MYSQL_URL, "CACHE_URL": REDIS_URL}, []),
+    "SQLite": ({"DATABASE_URL": "", "CACHE_URL": ""}, ["-m", "wheel or not wheel"]),
+    "PostgreSQL": ({"DATABASE_URL": POSTGRES_URL, "CACHE_URL": REDIS_URL}, ONCE),
+    "MariaDB": ({"DATABASE_URL": MYSQL_URL, "CACHE_URL": REDIS_URL}, ONCE),
 }
+
+
+#: Lives of tests/project/test_states.py, on the database that is fastest at it.
+STATES = {"SQLite": {"STATE_RUNS": "300"}}
 
 
 def silent_server(urls: dict[str, str]) -> str | None:
     """The first of these servers that does not answer, without its password."""
-    for url in urls.values():
+    for url in filter(None, urls.values()):
         parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or PORTS[parts.scheme]
         try:
-            socket.create_connection((parts.hostname, parts.port), timeout=5).close()
+            socket.create_connection((host, port), timeout=5).close()
         except OSError as error:
-            return f"{parts.scheme}://{parts.hostname}:{parts.port} does not answer ({error})"
+            return f"{parts.scheme}://{host}:{port} does not answer ({error})"
     return None
 
 
@@ -43,7 +53,7 @@ def run(name: str) -> str | None:
     problem = silent_server(urls)
     if problem is None:
         command = [sys.executable, "-m", "pytest", *arguments]
-        if subprocess.call(command, env=os.environ | urls) != 0:
+        if subprocess.call(command, env=os.environ | urls | STATES.get(name, {})) != 0:
             problem = "tests failed"
     return problem
 

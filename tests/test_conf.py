@@ -101,12 +101,19 @@ def test_limits_that_are_not_named_keep_their_defaults():
     declared = {"phone": "1/sec", "link": "2/hour", "decrypt": "3/day"}
     with override_settings(WXAUTH={"LIMITS": declared}):
         changed = {"phone": Rate(1, 1), "link": Rate(2, 3600), "decrypt": Rate(3, 86400)}
-        assert conf.LIMITS == {**DEFAULTS["LIMITS"], **changed}
+        assert {**DEFAULTS["LIMITS"], **changed} == conf.LIMITS
 
 
 @pytest.mark.parametrize(
     "declared",
-    [{"phone": "10"}, {"phone": "0/min"}, {"phone": "10/week"}, {"phone": None}, {"x": "1/min"}, []],
+    [
+        {"phone": "10"},
+        {"phone": "0/min"},
+        {"phone": "10/week"},
+        {"phone": None},
+        {"x": "1/min"},
+        [],
+    ],
     ids=repr,
 )
 def test_a_limit_that_is_none_is_refused(declared):

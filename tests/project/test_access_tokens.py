@@ -16,7 +16,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 import wxauth
 from wxauth.exceptions import DatabaseUnavailable, UnknownApp, WeChatUnavailable
@@ -268,7 +268,8 @@ def test_a_project_has_a_token_server_of_its_own(fake_wechat, settings):
 
 def run(*arguments):
     out = io.StringIO()
-    call_command("wxauth_access_token", *arguments, stdout=out)
+    with translation.override("en"):
+        call_command("wxauth_access_token", *arguments, stdout=out)
     return out.getvalue()
 
 

@@ -21,7 +21,7 @@ def make(*arguments: str) -> str:
 
 def test_make_alone_lists_every_target():
     targets = {line.split()[0] for line in make().splitlines()}
-    assert targets == {"help", "setup", "run", "test", "test-all", "lint", "lock"}
+    assert targets == {"help", "setup", "run", "test", "test-all", "versions", "lint", "lock"}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def test_make_alone_lists_every_target():
         ("run", ["manage.py migrate", "manage.py dev --host 0.0.0.0 --port 9000"]),
         ("test", ["-m pytest"]),
         ("test-all", ["tests/databases.py"]),
+        ("versions", [".venv/bin/nox"]),
         ("lint", ["ruff check", "ruff format --check", "mypy", "lint-imports"]),
     ],
 )
