@@ -38,4 +38,6 @@ def tests(session: nox.Session, django: str) -> None:
     session.install("--quiet", f"Django~={django}.0")
     session.run("python", "-m", "django", "--version")
     session.run("python", "manage.py", "makemigrations", "--check", "--dry-run")
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    session.run(
+        "python", "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile", *session.posargs
+    )

@@ -19,14 +19,19 @@ REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/1")
 
 PORTS = {"postgres": 5432, "mysql": 3306, "redis": 6379}
 
-#: What asks no database is run once, with SQLite.
-ONCE = ["-m", "not wheel and not client"]
+#: What asks no database is run once, with SQLite; the hosts have a suite of their own.
+OURS = ["-m", "not wheel and not client and not hosts"]
+HOSTS = ["-m", "hosts"]
+POSTGRES = {"DATABASE_URL": POSTGRES_URL, "CACHE_URL": REDIS_URL}
+MYSQL = {"DATABASE_URL": MYSQL_URL, "CACHE_URL": REDIS_URL}
 
 # name → what the settings read, and what pytest is told.
 SUITES: dict[str, tuple[dict[str, str], list[str]]] = {
     "SQLite": ({"DATABASE_URL": "", "CACHE_URL": ""}, ["-m", "wheel or not wheel"]),
-    "PostgreSQL": ({"DATABASE_URL": POSTGRES_URL, "CACHE_URL": REDIS_URL}, ONCE),
-    "MariaDB": ({"DATABASE_URL": MYSQL_URL, "CACHE_URL": REDIS_URL}, ONCE),
+    "PostgreSQL": (POSTGRES, OURS),
+    "MariaDB": (MYSQL, OURS),
+    "hosts on PostgreSQL": (POSTGRES, HOSTS),
+    "hosts on MariaDB": (MYSQL, HOSTS),
 }
 
 

@@ -158,7 +158,7 @@ def test_json_may_say_that_it_is_utf8(client, content_type):
 
 @pytest.mark.parametrize(
     "charset",
-    ["utf-7", "utf-16", "latin-1", "gbk", "idna", "hex", "rot13", "unknown", "'utf-8'", "x" * 9999],
+    ["utf-7", "utf-16", "latin-1", "gbk", "idna", "hex", "rot13", "unknown", "'utf-8'", "x" * 900],
 )
 def test_another_charset_is_an_invalid_request(client, charset):
     answer = call(

@@ -17,6 +17,7 @@ from tests.project.test_races import ONE, ROOT, TWO, clear, rows
 from wxauth.models import Person
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no SIGKILL."),
 ]
