@@ -20,8 +20,9 @@ REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/1")
 PORTS = {"postgres": 5432, "mysql": 3306, "redis": 6379}
 
 #: What asks no database is run once, with SQLite; the hosts have a suite of their own.
-OURS = ["-m", "not wheel and not client and not hosts"]
+OURS = ["-m", "not wheel and not client and not hosts and not slow"]
 HOSTS = ["-m", "hosts"]
+SLOW = ["-m", "slow"]
 POSTGRES = {"DATABASE_URL": POSTGRES_URL, "CACHE_URL": REDIS_URL}
 MYSQL = {"DATABASE_URL": MYSQL_URL, "CACHE_URL": REDIS_URL}
 
@@ -32,6 +33,8 @@ SUITES: dict[str, tuple[dict[str, str], list[str]]] = {
     "MariaDB": (MYSQL, OURS),
     "hosts on PostgreSQL": (POSTGRES, HOSTS),
     "hosts on MariaDB": (MYSQL, HOSTS),
+    "slow on PostgreSQL": (POSTGRES, SLOW),
+    "slow on MariaDB": (MYSQL, SLOW),
 }
 
 

@@ -53,6 +53,7 @@ def test_sentry_hears_of_every_bug_and_of_no_secret(run):
     assert found == set()
 
 
+@pytest.mark.slow
 def test_without_the_scrubber_there_would_be_something_to_find(run):
     _, found = run(CARELESS)
     assert {"token", "encrypted data", "address"} <= found
