@@ -21,6 +21,7 @@ from tests.project.test_races import (
     log_in,
     one_user,
     processes,  # noqa: F401 - a fixture
+    room_for_everybody,  # noqa: F401 - a fixture
     rows,
     together,
 )

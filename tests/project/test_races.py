@@ -27,6 +27,12 @@ ROUNDS = int(os.environ.get("RACE_ROUNDS", 1 if connection.vendor == "sqlite" el
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def room_for_everybody(settings):
+    """What is tried is the database: nobody is turned away before it, however slow the machine."""
+    settings.WXAUTH = {**settings.WXAUTH, "CONCURRENCY": 64}
+
+
 def together(calls):
     """Make all calls at the same moment, each in a thread with connections of its own."""
     gate = threading.Barrier(len(calls))
