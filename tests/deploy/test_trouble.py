@@ -178,12 +178,12 @@ def test_a_wechat_that_hangs_keeps_nobody_else_waiting(stack, seconds):
     ):
         others.wait(40)
         begun = time.monotonic()
-        fake.faults.add(faults.Slow(5), times=None)
+        fake.faults.add(faults.Slow(8), times=None)
         time.sleep(seconds(6, 60))
         fake.faults.clear()
         during = logins.since(begun), others.since(begun)
         is_over(logins)
-    tell("WeChat takes 5 s", [each for got in during for each in got])
+    tell("WeChat takes 8 s", [each for got in during for each in got])
     assert set(statuses(others.got)) == {200}
     hung = [each for each in during[0] if each.status != 200]
     assert {(each.status, each.code) for each in hung} <= {
