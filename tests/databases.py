@@ -38,8 +38,9 @@ SUITES: dict[str, tuple[dict[str, str], list[str]]] = {
 }
 
 
-#: Lives of tests/project/test_states.py, on the database that is fastest at it.
-STATES = {"SQLite": {"STATE_RUNS": "300"}}
+#: More than `make test` has time for: rounds of the races, which servers have by themselves, and
+#: lives of tests/project/test_states.py, on the database that is fastest at it.
+THOROUGH = {"SQLite": {"RACE_ROUNDS": "20", "STATE_RUNS": "300"}}
 
 
 def silent_server(urls: dict[str, str]) -> str | None:
@@ -61,7 +62,7 @@ def run(name: str) -> str | None:
     problem = silent_server(urls)
     if problem is None:
         command = [sys.executable, "-m", "pytest", *arguments]
-        if subprocess.call(command, env=os.environ | urls | STATES.get(name, {})) != 0:
+        if subprocess.call(command, env=os.environ | urls | THOROUGH.get(name, {})) != 0:
             problem = "tests failed"
     return problem
 

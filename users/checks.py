@@ -7,16 +7,17 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
 
 
 def check_deployment(**kwargs: Any) -> list[CheckMessage]:
     """What has no default once DEBUG is off; wxauth's own checks name what is wxauth's."""
     hints = {
-        "SECRET_KEY": "Set it to 50 or more random characters, the same on every machine.",
-        "ALLOWED_HOSTS": "Set it to the host names of this server, comma separated.",
+        "SECRET_KEY": _("Set it to 50 or more random characters, the same on every machine."),
+        "ALLOWED_HOSTS": _("Set it to the host names of this server, comma separated."),
     }
     return [
-        Error(f"{name} is not set.", hint=hint, id=f"users.E00{number}")
+        Error(_("%(name)s is not set.") % {"name": name}, hint=hint, id=f"users.E00{number}")
         for number, (name, hint) in enumerate(hints.items(), start=1)
         if not _is_set(name)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 
+import django
 import pytest
 from django.test import RequestFactory
 
@@ -156,9 +157,27 @@ def test_json_may_say_that_it_is_utf8(client, content_type):
     assert_error(answer, "invalid_code")
 
 
+#: Django 6.1 refuses it before there is a request that a view could answer.
+LONG = pytest.param(
+    "x" * 9999, marks=pytest.mark.skipif(django.VERSION >= (6, 1), reason="never reaches a view")
+)
+
+
 @pytest.mark.parametrize(
     "charset",
-    ["utf-7", "utf-16", "latin-1", "gbk", "idna", "hex", "rot13", "unknown", "'utf-8'", "x" * 900],
+    [
+        "utf-7",
+        "utf-16",
+        "latin-1",
+        "gbk",
+        "idna",
+        "hex",
+        "rot13",
+        "unknown",
+        "'utf-8'",
+        "x" * 900,
+        LONG,
+    ],
 )
 def test_another_charset_is_an_invalid_request(client, charset):
     answer = call(

@@ -21,7 +21,7 @@ from wxauth.models import Identity, Login, OpenId, Person
 ROOT = Path(__file__).parents[2]
 ONE, TWO = "wx0000000000000001", "wx0000000000000002"
 THREADS, PROCESSES, THREADS_PER_PROCESS = 50, 8, 4
-# SQLite lets one writer in at a time, whatever the round: three are enough there.
+# SQLite lets one writer in at a time, whatever the round: one is enough for `make test`.
 ROUNDS = int(os.environ.get("RACE_ROUNDS", 1 if connection.vendor == "sqlite" else 20))
 
 pytestmark = pytest.mark.django_db(transaction=True)
