@@ -4,16 +4,17 @@ from django.conf import settings
 from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from wxauth.api.views import NotFoundView
 
 from .index import index
+from .schema import schema
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/wxauth/", include("wxauth.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", schema, name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     # The API never answers HTML, not even Django's own 404 page for developers.
     re_path(r"^api(/|$)", NotFoundView.as_view()),

@@ -12,38 +12,101 @@ const auth = create({
   signup: false,
 })
 
+/** What the client says itself. For everything else there are the server's own sentences. */
 /** @type {Record<string, string>} */
 const MESSAGES = {
+  network: '网络不可用，请检查网络后重试',
+  captive_portal: '网络不可用，请先完成 Wi-Fi 认证',
+  wx_login_failed: '网络不可用，请稍后再试',
   user_denied: '你拒绝了授权',
-  phone_quota: '暂时无法验证手机号',
+  phone_quota: '暂时无法验证手机号，请用微信登录',
+  no_permission: '暂不支持手机号登录，请用微信登录',
+  privacy_not_declared: '暂不支持手机号登录，请用微信登录',
   privacy_refused: '请先同意隐私保护指引',
-  network: '网络断开了',
-  blocked: '该账号无法登录',
-  conflict: '该手机号属于其他账号',
 }
 /** @type {Record<string, string>} */
 const BY_ACTION = {
   tap: '请再点一次',
   retry: '请稍后再试',
   login: '登录没有成功，请再试一次',
-  fix: '请求有误',
 }
+
+/** What goes on after the login: see `needLogin`. */
+/** @type {(() => void) | null} */
+let next = null
 
 /**
  * Tell the person about a result that is no success.
  * @param {import('./wxauth').Failure} result
  */
 function explain(result) {
-  const title = MESSAGES[result.code] || BY_ACTION[result.action] || result.detail || '不能继续'
-  wx.showToast({ title, icon: 'none' })
+  const title = MESSAGES[result.code] || BY_ACTION[result.action] || result.detail || '出错了，请稍后再试'
+  wx.showToast({ title, icon: 'none', duration: 2500 })
 }
 
 /**
- * Whether a result asks for the login page.
+ * Go to the login page where a result asks for it. `then` goes on with what was interrupted.
+ * @param {import('./wxauth').Failure} result
+ * @param {() => void} then
+ */
+function needLogin(result, then) {
+  if (!isLoggedOut(result)) return false
+  openLogin(then)
+  return true
+}
+
+/**
+ * Whether nobody is logged in, which is no error.
  * @param {import('./wxauth').Failure} result
  */
-function needsLogin(result) {
+function isLoggedOut(result) {
   return result.action === 'signup' || result.code === 'logged_out'
 }
 
-module.exports = { auth, explain, needsLogin }
+/** @param {() => void} then */
+function openLogin(then) {
+  next = then
+  wx.navigateTo({ url: '/pages/login/login' })
+}
+
+/** Leave the login page. Who came to it by a share card or a scan has no page to go back to. */
+function leaveLogin() {
+  if (getCurrentPages().length > 1) wx.navigateBack()
+  else wx.switchTab({ url: '/pages/home/home' })
+}
+
+/** Leave the login page after a login, and go on with what was interrupted. */
+function loggedIn() {
+  const then = next
+  next = null
+  leaveLogin()
+  if (then) then()
+}
+
+/** Leave it without: what was interrupted is not taken up by some later login. */
+function notNow() {
+  next = null
+  leaveLogin()
+}
+
+/**
+ * A double tap does one thing: while a page is busy, nothing else begins.
+ * @template T
+ * @param {{data: {busy: boolean}, setData(data: {busy: boolean}): void}} page
+ * @param {() => Promise<T>} job
+ * @returns {Promise<T | undefined>}
+ */
+function once(page, job) {
+  if (page.data.busy) return Promise.resolve(undefined)
+  page.setData({ busy: true })
+  const done = () => page.setData({ busy: false })
+  return job().then((result) => {
+    done()
+    return result
+  }, (error) => {
+    done()
+    throw error
+  })
+}
+
+module.exports = { auth, explain, isLoggedOut, loggedIn, needLogin, notNow, once, openLogin }

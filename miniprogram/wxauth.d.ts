@@ -25,9 +25,9 @@ export interface Failure {
   action: Exclude<Action, 'ok'>
   /**
    * The server's code (`blocked`, `undecryptable`, …), or one of the client's own: `network`,
-   * `http_502` and the like for answers that are not wxauth's, `unauthorized`, `logged_out`,
-   * `wx_login_failed`, `user_denied`, `phone_quota`, `privacy_refused`, `privacy_not_declared`,
-   * `wx_failed`.
+   * `http_502` and the like for answers that are not wxauth's, `captive_portal`, `not_wxauth`,
+   * `option_failed`, `unauthorized`, `logged_out`, `abort`, `wx_login_failed`, `user_denied`,
+   * `phone_quota`, `no_permission`, `privacy_refused`, `privacy_not_declared`, `wx_failed`.
    */
   code: string
   /** For people, in the language of the request; may be empty. */
@@ -50,6 +50,8 @@ export interface WxauthError extends Error {
   detail: string
   status: number
   retryAfter?: number
+  /** The failure itself. */
+  result: Failure
 }
 
 export interface User {
@@ -87,7 +89,10 @@ export interface Answer {
 /** `wx.request`, `uni.request`, `Taro.request`, `wx.cloud.callContainer`: all have this shape. */
 export type Transport = (request: any) => any
 
-/** A button's event: `bindgetphonenumber`, `bindchooseavatar`, `bindgetuserinfo`. */
+/**
+ * A button's event: `bindgetphonenumber`, `bindgetrealtimephonenumber`, `bindchooseavatar`,
+ * `bindgetuserinfo`.
+ */
 export interface TapEvent {
   detail: any
 }
@@ -106,9 +111,11 @@ export interface Options {
   baseURL: string | { develop: string; trial: string; release: string }
   /** Default: that of the running mini-program. */
   appid?: string
-  /** Default: `wx.request`. */
+  /** Cloud Hosting (微信云托管): requests go by `wx.cloud.callContainer`; `baseURL` is a path. */
+  cloud?: { env: string; service: string }
+  /** Default: `wx.request`, with `cloud` `wx.cloud.callContainer`. */
   transport?: Transport
-  /** Default: `wx.uploadFile`. */
+  /** Default: `wx.uploadFile`. Needed with `cloud`, where nothing takes files. */
   upload?: Transport
   /** Default: the global `wx`. `uni` and `Taro` have what is needed of it. */
   wx?: any
@@ -124,25 +131,48 @@ export interface Options {
   checkSession?: boolean
   /** Seconds that one call may wait because the server asks for it. Default: 20. */
   patience?: number
-  /** Of a login and of the client's own requests, in milliseconds. Default: 15000. */
+  /**
+   * Of `wx.login`, of a login and of a logout, in milliseconds. Default: 15000. What WeChat does
+   * not end by then ends a second later.
+   */
   timeout?: number
   /** Is told what happens, without secrets: for a log. */
   trace?: (event: TraceEvent) => void
 }
 
-/** What `wx.request` takes, and two words of ours. */
+/** What `wx.request` takes, and two words of ours. Callbacks are called once, at the end. */
 export interface RequestOptions {
   /** Absolute, from the root (`/api/orders/`), or relative to `baseURL` (`me/`). */
   url: string
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS' | 'TRACE' | 'CONNECT'
   data?: any
   header?: Record<string, any>
+  /** In milliseconds. Default: 60000. */
   timeout?: number
+  /** With `text` an answer may be HTML; otherwise HTML is taken for the page of a captive portal. */
+  dataType?: string
+  success?: (res: any) => void
+  fail?: (res: any) => void
+  complete?: (res: any) => void
   /** `true`: send the token if there is one, and log nobody in. */
   guest?: boolean
   /** `true`: to do it twice does no harm. A POST is otherwise not repeated after a lost answer. */
   repeatable?: boolean
   [more: string]: any
+}
+
+/** What `wx.uploadFile` takes, and the same two words. `name` is `file` where nothing is said. */
+export interface UploadOptions extends Omit<RequestOptions, 'method' | 'data' | 'dataType'> {
+  filePath: string
+  name?: string
+  formData?: Record<string, any>
+}
+
+/** A result to come, of a request that can be given up. */
+export interface Task<Data = any> extends Promise<Result<Data>> {
+  /** The result is then `abort`; a login that others wait for goes on. */
+  abort(): void
+  onProgressUpdate(callback: (progress: any) => void): void
 }
 
 /** None of the promises rejects, but those of `token()` and `header()`. */
@@ -156,12 +186,17 @@ export interface Client {
   /** What to make of an answer. `header`: what the request was sent with. */
   handle(res: Answer, header?: Record<string, any>): Result
   /** `wx.request` with the token, one new login on 401, and the patience the server asks for. */
-  request<Data = any>(options: RequestOptions): Promise<Result<Data>>
+  request<Data = any>(options: RequestOptions): Task<Data>
+  /** `wx.uploadFile` likewise. It is sent once, unless it is `repeatable`. */
+  upload<Data = any>(options: UploadOptions): Task<Data>
   /** Is this person registered? Registers nobody. */
   probe(): Promise<Result<{ registered: boolean }>>
   /** Call it before a button for a phone number or user info is shown (`onShow`). */
   prepare(): Promise<void>
-  /** Afterwards nothing logs in silently, until a tap calls `login()`. `all`: on all devices. */
+  /**
+   * Afterwards nothing logs in silently, until a tap calls `login()`. `all`: on all devices. Not
+   * `ok`: the server does not know yet; it is told with the next answer that arrives.
+   */
   logout(options?: { all?: boolean }): Promise<Result<null>>
   /** Log in and hand over the phone number, in one request. */
   loginWithPhone(event: TapEvent, extra?: Record<string, any>): Promise<Result<LoginData>>

@@ -1,14 +1,14 @@
 """Freeze the newest schema: ``.venv/bin/python tests/freeze.py``, once, when its migration lands.
 
-Writes ``tests/fixtures/schema-NNNN``: rows of every table, and what SQLite, PostgreSQL and MariaDB
-(where ``databases.py`` finds them) make of the tables. What is frozen already is left alone.
+Writes ``tests/fixtures/schema-NNNN``: rows of every table, and what SQLite, PostgreSQL, MariaDB
+and MySQL (where ``databases.py`` finds them) make of the tables. What is frozen already is left
+alone.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from datetime import date, datetime, timezone
 from pathlib import Path
@@ -40,13 +40,12 @@ def main() -> None:
     if sys.argv[1:] == ["--here"]:
         freeze()
         return
-    from tests.databases import SUITES, silent_server
+    from tests.databases import SUITES, call, silent_server
 
-    for name, (urls, _arguments) in SUITES.items():
-        problem = silent_server(urls)
-        if problem is None:
-            command = [sys.executable, __file__, "--here"]
-            subprocess.run(command, env=os.environ | urls, check=True)
+    for name in ("SQLite", "PostgreSQL", "MariaDB", "MySQL"):
+        problem = silent_server(SUITES[name][0])
+        if problem is None and (code := call(name, __file__, "--here")):
+            problem = f"ended with {code}"
         print(f"{name}: {problem or 'frozen'}")
 
 
@@ -94,6 +93,9 @@ def make_rows(tables: list[Any]) -> dict[str, list[dict[str, Any]]]:
     rows["Person"][FULL - 1]["merged_into_id"] = ORDINARY
     for row in rows["Conflict"]:
         row["owner_id"] = row["person_id"] % 3 + 1
+    # Merges of the formats that there are.
+    for row in rows["Merge"]:
+        row["format"] = row["id"] % 2 + 1
     return dict(json.loads(json.dumps(rows, default=str)))
 
 
@@ -131,17 +133,17 @@ def make_value(field: Any, number: int) -> Any:
 def make_alice() -> dict[str, dict[str, Any]]:
     """What has to be right for the first row of each table to be somebody's."""
     from wxauth.crypto.tokens import token_digest
-    from wxauth.services import payloads, phone
-    from wxauth.token_store import ACCESS_TOKEN
+    from wxauth.sealed import ACCESS_TOKEN, PHONE, SESSION_KEY, SealedColumn
+    from wxauth.types import Secret
     from wxauth.wiring import get_keyring
 
-    def seal(text: str, label: str, row: str) -> str:
-        return get_keyring().seal(text, label=label, row=row)
+    def seal(text: str, column: SealedColumn, row: object) -> str:
+        return column.seal(get_keyring(), Secret(text), row=row)
 
     digest, appid = token_digest(ALICE["token"]), ALICE["appid"]
     return {
         "Person": {
-            "sealed_phone": seal(ALICE["phone"], phone.PHONE, str(ORDINARY)),
+            "sealed_phone": seal(ALICE["phone"], PHONE, ORDINARY),
             "blocked_at": None,
             "merged_into_id": None,
         },
@@ -149,7 +151,7 @@ def make_alice() -> dict[str, dict[str, Any]]:
         "OpenId": {"appid": appid, "openid": ALICE["openid"]},
         "Login": {
             "digest": digest,
-            "sealed_session_key": seal(ALICE["session_key"], payloads.SESSION_KEY, digest),
+            "sealed_session_key": seal(ALICE["session_key"], SESSION_KEY, digest),
             "channel": "miniprogram",
             "expires_at": datetime(2999, 1, 1, tzinfo=timezone.utc),
             "revoked_at": None,

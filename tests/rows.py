@@ -8,9 +8,10 @@ from datetime import timedelta
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
+from wxauth import sealed
 from wxauth.crypto.tokens import new_token, token_digest
 from wxauth.models import Identity, Login, OpenId, Person
-from wxauth.services import payloads, phone
+from wxauth.services.profile import phone
 from wxauth.types import Secret
 from wxauth.wiring import get_keyring
 
@@ -50,7 +51,7 @@ def make_login(
         via=openid,
         person=openid.identity.person,
         digest=digest,
-        sealed_session_key=get_keyring().seal(session_key, label=payloads.SESSION_KEY, row=digest),
+        sealed_session_key=sealed.SESSION_KEY.seal(get_keyring(), Secret(session_key), row=digest),
         channel="miniprogram",
         created_at=now - timedelta(seconds=age),
         expires_at=now + timedelta(seconds=life),
@@ -66,5 +67,4 @@ def session_key(login: Login) -> str | None:
     row = Login.objects.get(pk=login.pk)
     if row.sealed_session_key is None:
         return None
-    opened = get_keyring().open(row.sealed_session_key, label=payloads.SESSION_KEY, row=row.digest)
-    return opened.reveal()
+    return sealed.SESSION_KEY.open(get_keyring(), row).reveal()

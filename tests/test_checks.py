@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from django.core import checks as django_checks
+from django.core.cache.backends.redis import RedisSerializer
 from django.db import connection
 from django.test import override_settings
 
-from wxauth import checks
+from wxauth import checks, conf
 from wxauth.crypto.keyring import generate_key
 
 ONE = "wx0000000000000001"
@@ -130,6 +131,9 @@ WRONG = [
     ("E017", {"APPS": {ONE: {"SECRET": "x", "ACCESS_TOKEN": 5}}}),
     ("E030", {"JOIN": "False"}),
     ("E030", {"LINK_ENDS_OTHERS": 1}),
+    ("E030", {"LOCAL_MEDIA": "False"}),
+    ("E030", {"REQUIRE_WATERMARK": "no"}),
+    ("E030", {"SANDBOX": 1}),
     ("E031", {"DISPOSABLE_WITH": "shop.Profile"}),
     ("E031", {"LINK_AUTHENTICATION": CANARY}),
     ("E031", {"MERGE": ["shop.Profile"]}),
@@ -219,7 +223,7 @@ def test_pictures_in_object_storage_need_no_word(settings):
 
 @pytest.mark.usefixtures("_a_kept_connection")
 def test_where_nobody_can_upload_a_picture_that_is_said_instead(monkeypatch):
-    monkeypatch.setattr(checks.pictures, "HAS_PILLOW", False)
+    monkeypatch.setattr(checks.production.pictures, "HAS_PILLOW", False)
     assert ids({}, deploy=True) == ids({"LOCAL_MEDIA": False}, deploy=True) == ["wxauth.W104"]
     assert ids({}) == []
 
@@ -229,13 +233,16 @@ def test_where_nobody_can_upload_a_picture_that_is_said_instead(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _a_good_cache(settings):
-    settings.CACHES = {"default": {**REDIS, "OPTIONS": {"socket_timeout": 0.25}}}
+    settings.CACHES = {"default": {**REDIS, "OPTIONS": {"socket_timeout": 0.25, **JSON}}}
 
 
 REDIS = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
     "LOCATION": f"redis://:{CANARY}@127.0.0.1:6379/0",
 }
+JSON = {"serializer": "django.core.signing.JSONSerializer"}
+RUNS_CODE = ["wxauth.W105"]
+DJANGO_REDIS = {**REDIS, "BACKEND": "django_redis.cache.RedisCache"}
 
 
 @pytest.mark.parametrize(
@@ -261,6 +268,31 @@ def test_a_cache_that_no_process_shares_is_said_for_production(monkeypatch, sett
     settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
     assert ids({}) == []
     assert ids({}, deploy=True) == ["wxauth.W103"]
+
+
+@pytest.mark.parametrize(
+    ("cache", "options", "said"),
+    [
+        (REDIS, {}, RUNS_CODE),
+        (REDIS, {"serializer": "django.core.cache.backends.redis.RedisSerializer"}, RUNS_CODE),
+        (REDIS, {"serializer": RedisSerializer}, RUNS_CODE),
+        (REDIS, {"serializer": "project.caches.PickleSerializer"}, RUNS_CODE),
+        (REDIS, JSON, []),
+        (DJANGO_REDIS, {}, RUNS_CODE),
+        (
+            DJANGO_REDIS,
+            {"SERIALIZER": "django_redis.serializers.pickle.PickleSerializer"},
+            RUNS_CODE,
+        ),
+        (DJANGO_REDIS, {"SERIALIZER": "django_redis.serializers.json.JSONSerializer"}, []),
+    ],
+    ids=repr,
+)
+@pytest.mark.usefixtures("_a_kept_connection")
+def test_a_cache_that_runs_what_stands_in_it_is_said_for_production(settings, cache, options, said):
+    settings.CACHES = {"default": {**cache, "OPTIONS": {"socket_timeout": 0.25, **options}}}
+    assert ids({}) == []
+    assert ids({}, deploy=True) == said
 
 
 # -- what threads share -----------------------------------------------------------------------
@@ -337,16 +369,56 @@ def test_a_connection_without_emoji_is_an_error():
     assert [(message.id, bool(message.hint)) for message in found] == [("wxauth.E020", True)]
 
 
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="It is told by PostgreSQL's numbers.")
+def test_a_pooler_with_server_side_cursors_is_a_warning(monkeypatch, settings):
+    def said(**options):
+        settings.WXAUTH = {**RIGHT, "PROCESSES": 1000, "THREADS": 1000}
+        for name, value in options.items():
+            monkeypatch.setitem(connection.settings_dict, name, value)
+        return [message.id for message in checks.check_database(databases=["default"])]
+
+    connection.ensure_connection()
+    info = type(connection.connection.info)
+    # What tests/deploy/test_pooler.py sees of a real one.
+    monkeypatch.setattr(info, "backend_pid", 1)
+    assert said() == ["wxauth.W026"]
+    assert said(DISABLE_SERVER_SIDE_CURSORS=True) == []
+
+
 def test_without_the_database_flag_no_connection_is_opened():
     # No django_db mark: a query would fail.
     assert checks.check_database() == checks.check_database(databases=["other"]) == []
+
+
+# -- what would be forgotten ------------------------------------------------------------------
+
+
+def assert_every_setting_has_a_check(keys):
+    """Nonsense in its place must be said. ``object()`` is the right value of no setting."""
+    forgotten = [key for key in sorted(keys) if not ids({key: object()})]
+    assert not forgotten, (
+        f"Nobody says that WXAUTH[{forgotten[0]!r}] is wrong: add it to a table in "
+        "wxauth/checks/values.py, or write it a check in the module of its subject."
+    )
+
+
+def test_every_setting_has_a_check():
+    assert_every_setting_has_a_check(conf.KEYS)
+
+
+def test_a_setting_without_a_check_would_be_named(monkeypatch):
+    monkeypatch.setattr(checks.values, "KEYS", conf.KEYS | {"COLOUR"})
+    with pytest.raises(AssertionError, match=r"WXAUTH\['COLOUR'\] is wrong: add it to a table"):
+        assert_every_setting_has_a_check(checks.values.KEYS)
 
 
 # -- the numbers -------------------------------------------------------------------------------
 
 
 def test_every_number_is_used_for_one_thing_and_tried_here():
-    source = Path(checks.__file__).read_text()
+    files = sorted(Path(checks.__file__).parent.glob("*.py"))
+    source = "\n".join(path.read_text() for path in files)
     used = re.findall(r'"wxauth\.([EW]\d+)"', source) + re.findall(r'"(E01[01])"', source)
     assert len(used) == len(set(used))
     tried = {number for number, _ in [*WRONG, *PRODUCTION]}
@@ -357,7 +429,9 @@ def test_every_number_is_used_for_one_thing_and_tried_here():
         "W023",
         "W024",
         "W025",
+        "W026",
         "W102",
         "W103",
         "W104",
+        "W105",
     }

@@ -34,6 +34,7 @@ def test_a_generated_key_is_usable_as_it_is_and_another_each_time():
         assert LookupKey(key).digest("purpose", "text")
 
 
+@pytest.mark.waits
 def test_the_first_key_can_be_made_where_nothing_is_configured_yet(tmp_path):
     done = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "wxauth_generate_key"],
@@ -84,9 +85,8 @@ def test_rotating_fails_while_a_row_cannot_be_read(settings):
         with pytest.raises(CommandError, match="1"):
             output("wxauth_rotate_keys")
     readable.refresh_from_db()
-    assert Keyring([new]).is_current(readable.sealed_session_key)
+    assert readable.sealed_session_key.startswith(Keyring([new]).prefix)
     settings.WXAUTH = {**settings.WXAUTH, "ENCRYPTION_KEYS": [new, old, lost]}
     output("wxauth_rotate_keys")
-    assert all(
-        map(Keyring([new]).is_current, Login.objects.values_list("sealed_session_key", flat=True))
-    )
+    sealed = Login.objects.values_list("sealed_session_key", flat=True)
+    assert all(text.startswith(Keyring([new]).prefix) for text in sealed)

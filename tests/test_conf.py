@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from functools import partial
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
+import wxauth
 from wxauth import wiring
 from wxauth.adapter import Adapter
 from wxauth.conf import KEYS, OFFICIAL_API_BASE, SANDBOX_API_BASE, SANDBOX_APPID, conf
@@ -42,6 +47,8 @@ DEFAULTS = {
         "decrypt": Rate(30, 60),
         "phone": Rate(10, 60),
         "link": Rate(10, 60),
+        "profile": Rate(30, 60),
+        "avatar": Rate(10, 60),
     },
     "CACHE": "default",
     "TRUSTED_PROXIES": 0,
@@ -208,22 +215,42 @@ def envelope(status, body):
     return status, body
 
 
+def no_envelope(status, body):
+    return status, body
+
+
+def own_source(appid):
+    return "token"
+
+
 BUILT = {
     "get_transport": {"API_BASE": "http://127.0.0.1:1"},
     "get_guard": {"CONCURRENCY": 2},
     "get_access_tokens": {"API_BASE": "http://127.0.0.1:1"},
     "get_keyring": {"ENCRYPTION_KEYS": [OTHER_KEY]},
     "get_lookup_key": {"LOOKUP_KEY": OTHER_KEY},
+    "get_own_access_tokens": {"CONCURRENCY": 2},
     "get_adapter": {"ADAPTER": "tests.test_conf.Mine"},
+    "get_merge_rules": {"MERGE": {"shop.Order": "leave"}},
+    "get_link_authentication": {"LINK_AUTHENTICATION": ["tests.test_conf.Mine"]},
     "get_envelope": {"ENVELOPE": "tests.test_conf.envelope"},
     "get_user_serializer": {"USER_SERIALIZER": "tests.test_conf.Mine"},
 }
 
+ARGUMENTS = {"get_own_access_tokens": ["tests.test_conf.own_source"]}
+
+
+def test_every_part_is_among_those_that_are_tried_with_new_settings():
+    parts = {part.__name__ for part in wiring.Part.every if part.__module__ == "wxauth.wiring"}
+    missing = ", ".join(parts - BUILT.keys())
+    assert not missing, f"Add to BUILT a setting that changes {missing}."
+    assert BUILT.keys() == parts
+
 
 @pytest.mark.parametrize("name", BUILT)
 def test_what_is_built_from_settings_is_built_once_and_anew_for_new_settings(settings, name):
-    get = getattr(wiring, name)
-    settings.WXAUTH = {**settings.WXAUTH}
+    get = partial(getattr(wiring, name), *ARGUMENTS.get(name, []))
+    settings.WXAUTH = {**settings.WXAUTH, "ENVELOPE": "tests.test_conf.no_envelope"}
     before = get()
     assert get() is before
     with override_settings(WXAUTH={**settings.WXAUTH, **BUILT[name]}):
@@ -231,11 +258,96 @@ def test_what_is_built_from_settings_is_built_once_and_anew_for_new_settings(set
         assert get() is get()
 
 
+@pytest.fixture
+def part():
+    """Makes a part of a function, for the time of the test."""
+    before = list(wiring.Part.every)
+    yield wiring.Part
+    wiring.Part.every[:] = before
+
+
+@pytest.mark.parametrize("name", ["Guard", "Transport"])
+def test_a_burst_at_start_up_builds_one(settings, monkeypatch, name):
+    settings.WXAUTH = {**settings.WXAUTH}
+    built, answers = [], []
+    real, get = getattr(wiring, name), getattr(wiring, f"get_{name.lower()}")
+    start, inside = threading.Barrier(4), threading.Barrier(2)
+
+    def build(*args, **kwargs):
+        built.append(args)
+        # Where two are built at once, they meet here; else the one waits in vain.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            inside.wait(0.3)
+        return real(*args, **kwargs)
+
+    def ask():
+        start.wait()
+        answers.append(get())
+
+    monkeypatch.setattr(wiring, name, build)
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(built) == 1
+    assert len(answers) == 4
+    assert len(set(map(id, answers))) == 1
+
+
+def test_a_part_may_need_others_and_itself_while_it_is_built(part):
+    @part
+    def get_leaf(name):
+        return f"leaf {name}"
+
+    @part
+    def get_tree(height):
+        return [get_leaf("a"), *(get_tree(height - 1) if height else [])]
+
+    assert get_tree(2) == ["leaf a"] * 3
+
+
+def test_while_a_part_is_built_the_others_are_at_hand(part):
+    """Building may import a module of the project's, whose import waits for another part."""
+    building, done = threading.Event(), threading.Event()
+
+    @part
+    def get_slow():
+        building.set()
+        assert done.wait(30)
+        return "slow"
+
+    @part
+    def get_other():
+        return "other"
+
+    thread = threading.Thread(target=get_slow)
+    thread.start()
+    assert building.wait(30)
+    assert get_other() == "other"
+    done.set()
+    thread.join()
+
+
+def test_what_could_not_be_built_is_tried_again(part):
+    errors = [ImproperlyConfigured("no")]
+
+    @part
+    def get_part():
+        if errors:
+            raise errors.pop()
+        return object()
+
+    with pytest.raises(ImproperlyConfigured):
+        get_part()
+    assert get_part() is get_part()
+
+
 def test_a_new_app_secret_counts_at_once(settings):
     settings.WXAUTH = {"APPS": {ONE: {"SECRET": "before"}}}
-    assert wiring.get_client()._app.secret.reveal() == "before"
+    assert wxauth.get_client()._app.secret.reveal() == "before"
     settings.WXAUTH["APPS"][ONE]["SECRET"] = "after"
-    assert wiring.get_client()._app.secret.reveal() == "after"
+    assert wxauth.get_client()._app.secret.reveal() == "after"
 
 
 @pytest.mark.parametrize(
@@ -256,7 +368,6 @@ def test_what_cannot_be_built_says_so_without_the_secret(name, declared):
 
 
 def test_the_public_client_is_that_of_the_app():
-    import wxauth
 
     with override_settings(WXAUTH={"APPS": APPS}):
         assert wxauth.get_client()._app.appid == wxauth.get_client(ONE)._app.appid == ONE

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 import pytest
 from django.dispatch import Signal
 
-from wxauth import checks, conf, signals
+from wxauth import checks, conf, people, signals, testing, views
 from wxauth.adapter import Adapter
 from wxauth.api import errors, urls
-from wxauth.models import Event
+from wxauth.models import Event, Login, Person
 from wxauth.testing import faults, sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +28,11 @@ PAGES = [
 PAIRS = [page for page in PAGES if page.with_suffix(".zh-CN.md").exists()]
 
 VARIABLES = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-CHECKS = set(re.findall(r'"(?:wxauth\.)?([EW]\d{3})"', Path(checks.__file__).read_text()))
+CHECKS = {
+    number
+    for path in Path(checks.__file__).parent.glob("*.py")
+    for number in re.findall(r'"(?:wxauth\.)?([EW]\d{3})"', path.read_text())
+}
 COMMANDS = {
     path.stem for path in (ROOT / "wxauth/management/commands").glob("*.py") if path.stem[0] != "_"
 }
@@ -71,7 +75,7 @@ def code(page: Path) -> list[tuple[str, str]]:
 def test_every_setting_has_its_place(page):
     there = named(page, 4)
     assert there.keys() >= conf.KEYS
-    assert named(page, 3).keys() >= checks.APP_KEYS
+    assert named(page, 3).keys() >= checks.apps.APP_KEYS
     assert {name: there[name][1].strip("`") for name in conf.LIMITS} == conf.LIMITS
 
 
@@ -138,6 +142,35 @@ def test_every_hook_has_its_place_with_its_arguments(page):
 
 
 @references
+def test_every_public_name_has_its_place_and_functions_their_arguments(page):
+    there = {name.partition("(")[0]: name for name in named(page)}
+    for module in (people, views):
+        assert {f"{module.__name__}.{name}" for name in module.__all__} <= there.keys()
+    for function in (people.get_phone, people.find_by_phone, people.end_logins, people.merge):
+        shown = there[f"wxauth.people.{function.__name__}"].partition("(")[2]
+        arguments = re.findall(r"(\w+)(?:=\w+)?[,)]", shown)
+        assert arguments == list(inspect.signature(function).parameters)
+    text = page.read_text(encoding="utf-8")
+    assert [name for name in testing.__all__ if not re.search(rf"`{name}\b|, {name}\b", text)] == []
+
+
+@references
+@pytest.mark.parametrize("model", [Person, Login])
+def test_the_columns_that_a_project_may_read_are_there_and_hold_no_secret(page, model):
+    (table,) = re.findall(
+        rf"^\| [^|\n]*`{model.__name__}`[^|\n]*\|[^|\n]*\|\n\|---\|---\|\n((?:\|.*\n)+)",
+        page.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    names = {
+        name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert {"person", "user"} & names
+    assert [name for name in names if not hasattr(model, name)] == []
+    assert [name for name in names if re.search("sealed|hash|tail|digest", name)] == []
+
+
+@references
 def test_events_logs_faults_and_the_sandbox_have_their_place(page):
     text = page.read_text(encoding="utf-8")
     loggers = {
@@ -152,7 +185,7 @@ def test_events_logs_faults_and_the_sandbox_have_their_place(page):
 
 @references
 def test_every_count_has_its_place(page):
-    source = "".join(path.read_text() for path in (ROOT / "wxauth/services").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "wxauth/services").rglob("*.py"))
     names = set(re.findall(r'(?:_tell\(|count\([\w.]+, |name = )"(\w+)"', source))
     names |= {f"limit_{name}" for name in conf.LIMITS}
     names |= {f"opened_{position}" for position in ("own", "newest", "superseded")}
@@ -217,7 +250,7 @@ def test_no_page_names_what_is_not_there(page):
         if language == "python" and "WXAUTH" in block:
             keys = set(re.findall(r'^    "([A-Z_]+)": |[{] *"([A-Z_]+)": ', block, re.MULTILINE))
             assert {name for pair in keys for name in pair if name} <= (
-                conf.KEYS | checks.APP_KEYS | {"DEFAULT_AUTHENTICATION_CLASSES"}
+                conf.KEYS | checks.apps.APP_KEYS | {"DEFAULT_AUTHENTICATION_CLASSES"}
             )
 
 
@@ -232,3 +265,36 @@ def test_the_adapters_that_are_shown_override_hooks_that_there_are(page):
                     expected = inspect.signature(getattr(Adapter, hook.name)).parameters
                     shown = [each.arg for each in (*hook.args.args, *hook.args.kwonlyargs)]
                     assert shown == list(expected)
+
+
+# -- the threat model --------------------------------------------------------------------------
+
+
+def lines_of_the_threat_model(text: str) -> list[tuple[str, list[str]]]:
+    """Each line of the table: what is tried, and the tests that show what holds."""
+    rows = [line.strip("|").split(" | ") for line in text.splitlines() if line.count(" | ") == 3]
+    return [(row[1], re.findall(r"`([^`]+)`", row[3])) for row in rows if row[1] != "tries"]
+
+
+def missing_tests(lines: list[tuple[str, list[str]]]) -> list[str]:
+    """The tests that are named and are not there."""
+    named = [test.partition("::") for _tries, tests in lines for test in tests]
+    return [
+        f"{path}::{name}"
+        for path, _colons, name in named
+        if not (ROOT / "tests" / path).is_file()
+        or not re.search(rf"^def {name}\(", (ROOT / "tests" / path).read_text(), re.MULTILINE)
+    ]
+
+
+def test_every_line_of_the_threat_model_is_shown_by_tests_that_exist():
+    lines = lines_of_the_threat_model((ROOT / "SECURITY.md").read_text())
+    assert len(lines) > 20
+    assert [tries for tries, tests in lines if not tests] == []
+    assert missing_tests(lines) == []
+
+
+def test_a_test_that_is_gone_would_be_named():
+    lines = lines_of_the_threat_model("| eve | shouts | ears | `test_docs.py::test_ears` |")
+    assert missing_tests(lines) == ["test_docs.py::test_ears"]
+    assert missing_tests([("shouts", ["test_ears.py::test_ears"])]) == ["test_ears.py::test_ears"]

@@ -15,9 +15,10 @@ def get_client(appid: str | None = None) -> WeChatClient:
 
     Raises ``wxauth.exceptions.UnknownApp`` for an appid that is not configured.
     """
+    from .conf import conf
     from .wiring import get_client
 
-    return get_client(appid)
+    return get_client(conf.get_app(appid))
 
 
 def get_access_token(appid: str | None = None) -> str:
@@ -31,7 +32,7 @@ def get_access_token(appid: str | None = None) -> str:
     """
     from .conf import conf
     from .wechat.access_token import WAIT
-    from .wiring import get_token_source
+    from .wiring import get_access_token_source
 
     app = conf.get_app(appid)
-    return get_token_source(app).get(app.appid, seconds=WAIT).reveal()
+    return get_access_token_source(app).get(app.appid, seconds=WAIT).reveal()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,3 +12,6 @@ class WxauthConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, wiring  # noqa: F401  (checks register; wiring listens to settings)
+        from .services.profile import pictures
+
+        post_delete.connect(pictures.delete_with_person, sender="wxauth.Person")

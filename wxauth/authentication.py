@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import InterfaceError, OperationalError, connections, router
+from django.db import InterfaceError, OperationalError, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from . import database
 from .crypto.tokens import TOKEN_PREFIX, token_digest
 from .models import Login
 
@@ -69,15 +70,12 @@ def _get_live(digest: str) -> Login | None:
 
 
 def _find(digest: str) -> Login | None:
-    login: Login | None
-    connection = connections[router.db_for_write(Login)]
-    try:
-        login = Login.objects.for_digest(digest).first()
-    except (OperationalError, InterfaceError):
-        # A connection that died while it lay idle: the database may be well. Reading is safe to
-        # repeat, but not inside a transaction, which died with it.
-        if connection.in_atomic_block:
-            raise
-        connection.close()
-        login = Login.objects.for_digest(digest).first()
+    # A connection that died while it lay idle: the database may be well, and reading is safe to
+    # repeat.
+    login: Login | None = database.repeat(
+        lambda: Login.objects.find(digest),
+        using=router.db_for_write(Login),
+        on=(OperationalError, InterfaceError),
+        attempts=2,
+    )
     return login

@@ -42,9 +42,29 @@ LIMITS = {
     "decrypt": "30/min",
     "phone": "10/min",
     "link": "10/min",
+    "profile": "30/min",
+    "avatar": "10/min",
 }
 RATE = re.compile(r"([1-9][0-9]{0,8})/(sec|min|hour|day)", re.ASCII)
 PERIODS = {"sec": 1, "min": 60, "hour": 3600, "day": 24 * 3600}
+
+
+_ILL_FORMED = 'WXAUTH["APPS"] is not well-formed; manage.py check says where.'
+
+
+def _read_app(appid: str, row: Any) -> App | None:
+    """The app that this row of ``WXAUTH["APPS"]`` declares; None where it is not well-formed."""
+    try:
+        return App(
+            appid=appid,
+            secret=Secret(row["SECRET"]),
+            kind=Kind(row.get("KIND", Kind.MINIPROGRAM)),
+            platform=row.get("PLATFORM", "default"),
+            name=row.get("NAME", ""),
+            access_token=row.get("ACCESS_TOKEN"),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 class Settings:
@@ -67,30 +87,22 @@ class Settings:
         ``ACCESS_TOKEN`` is the dotted path of ``(appid) → str``, for a project that has a token
         server of its own (中控).
         """
-        apps = self._read_apps()
-        if apps is None:
+        return {appid: self._build_app(appid) for appid in self._declared_apps}
+
+    @property
+    def _declared_apps(self) -> Mapping[str, Any]:
+        declared = self.declared.get("APPS", {})
+        if not isinstance(declared, Mapping):
+            raise ImproperlyConfigured(_ILL_FORMED)
+        return declared
+
+    def _build_app(self, appid: str) -> App:
+        app = _read_app(appid, self._declared_apps[appid])
+        if app is None:
             # The mistake itself may be a secret in the wrong place: it is not repeated, neither
             # here nor in the frames of a chained exception.
-            raise ImproperlyConfigured(
-                'WXAUTH["APPS"] is not well-formed; manage.py check says where.'
-            )
-        return apps
-
-    def _read_apps(self) -> dict[str, App] | None:
-        try:
-            return {
-                appid: App(
-                    appid=appid,
-                    secret=Secret(row["SECRET"]),
-                    kind=Kind(row.get("KIND", Kind.MINIPROGRAM)),
-                    platform=row.get("PLATFORM", "default"),
-                    name=row.get("NAME", ""),
-                    access_token=row.get("ACCESS_TOKEN"),
-                )
-                for appid, row in self.declared.get("APPS", {}).items()
-            }
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return None
+            raise ImproperlyConfigured(_ILL_FORMED)
+        return app
 
     @property
     def DEFAULT_APP(self) -> str | None:
@@ -100,7 +112,7 @@ class Settings:
             return declared
         if self.SANDBOX:
             return SANDBOX_APPID
-        appids = list(self.declared.get("APPS", {}))
+        appids = list(self._declared_apps)
         return appids[0] if len(appids) == 1 else None
 
     @property
@@ -117,13 +129,12 @@ class Settings:
         name = self.DEFAULT_APP if appid is None else appid
         if name is None:
             raise UnknownApp("No appid was sent, and there is no default app.")
-        app = self.APPS.get(name)
-        if app is None and self.SANDBOX and APPID.fullmatch(name):
+        if name in self._declared_apps:
+            return self._build_app(name)
+        if self.SANDBOX and APPID.fullmatch(name):
             platform = SANDBOX_APPS.get(name, "default")
-            app = App(appid=name, secret=Secret(SANDBOX_SECRET), platform=platform, name="sandbox")
-        if app is None:
-            raise UnknownApp("This appid is not configured.")
-        return app
+            return App(appid=name, secret=Secret(SANDBOX_SECRET), platform=platform, name="sandbox")
+        raise UnknownApp("This appid is not configured.")
 
     # -- WeChat --------------------------------------------------------------------------------
 
@@ -141,12 +152,13 @@ class Settings:
 
     @property
     def THREADS(self) -> int | None:
-        """Threads of one server process, where the project knows: for the checks to compare."""
+        """Threads of one server process, for the checks to compare; None: nobody said."""
         return self._count("THREADS")
 
     @property
     def PROCESSES(self) -> int | None:
-        """Server processes on one machine, likewise."""
+        """Server processes on one machine: the checks compare it, and while the cache is away each
+        process takes its share of a limit. None: nobody said."""
         return self._count("PROCESSES")
 
     def _count(self, key: str) -> int | None:

@@ -21,6 +21,7 @@
     ├── MergeRefused            two users who cannot be merged, or parted again
     ├── RateLimited             too many requests of one address, person or openid
     ├── DatabaseUnavailable     the database is down, locked, read-only, or deadlocked three times
+    ├── StorageUnavailable      the storage of uploaded pictures is down, full or read-only
     └── WeChatError
         ├── WeChatUnavailable   WeChat could not be asked, or is busy: nothing was consumed
         ├── WeChatBadResponse   WeChat's answer cannot be understood: the code may be consumed
@@ -132,6 +133,10 @@ class DatabaseUnavailable(WxauthError):
     """The database did not do its part; the same request may succeed later."""
 
 
+class StorageUnavailable(WxauthError):
+    """The storage of uploaded files did not do its part; the same request may succeed later."""
+
+
 class RateLimited(WxauthError):
     """Our own limit is reached. ``retry_after`` is in seconds."""
 
@@ -143,18 +148,12 @@ class RateLimited(WxauthError):
 class WeChatError(WxauthError):
     """WeChat's side of the conversation went wrong."""
 
-    #: Whether the same request, with the same code in it, may be sent once more. A login code is
-    #: lost with its answer; a phone code is not given up so soon: each costs a tap, and money.
-    repeatable = False
-
 
 class WeChatUnavailable(WeChatError):
     """The request never left, or WeChat said it was busy: nothing was consumed.
 
     ``retry_after`` is in seconds.
     """
-
-    repeatable = True
 
     def __init__(self, *args: object, retry_after: int = 2) -> None:
         super().__init__(*args)
@@ -172,13 +171,10 @@ class WeChatTimeout(WeChatError, TimeoutError):
 class WeChatLimit(WeChatError):
     """45009, 45011 and their like: WeChat's quota for this app or person is reached.
 
-    ``retry_after`` is in seconds. ``errcode`` is WeChat's own; None: WeChat was not asked, because
-    it has been saying so.
+    The phone is the one that slows down: ``retry_after`` is in seconds. ``errcode`` is WeChat's.
     """
 
-    repeatable = True
-
-    def __init__(self, *args: object, retry_after: int = 60, errcode: int | None = None) -> None:
+    def __init__(self, *args: object, retry_after: int = 60, errcode: int = 45011) -> None:
         super().__init__(*args)
         self.retry_after = retry_after
         self.errcode = errcode

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connections, models, router
 
+from .compiled import Compiled
+
 if TYPE_CHECKING:
     from .models import Event, Login, OpenId  # noqa: F401 - named in strings below
 
@@ -76,8 +78,16 @@ class EventManager(PrimaryManager.from_queryset(EventQuerySet)):  # type: ignore
 
 
 class OpenIdManager(PrimaryManager.from_queryset(OpenIdQuerySet)):  # type: ignore[misc]
-    pass
+    _with_owner = Compiled(OpenIdQuerySet.with_owner)
+
+    def find(self, appid: str, openid: str) -> OpenId | None:
+        """The one of ``with_owner``, with a statement that is built once."""
+        return self._with_owner.get(self.get_queryset(), appid, openid)
 
 
 class LoginManager(PrimaryManager.from_queryset(LoginQuerySet)):  # type: ignore[misc]
-    pass
+    _for_digest = Compiled(LoginQuerySet.for_digest)
+
+    def find(self, digest: str) -> Login | None:
+        """The one of ``for_digest``, with a statement that is built once."""
+        return self._for_digest.get(self.get_queryset(), digest)

@@ -119,7 +119,7 @@ class OpenId(models.Model):
     )
     appid = ByteExactField("appid", max_length=32)
     openid = ByteExactField("openid", max_length=64)
-    #: Encrypted data that could not be read since the last login.
+    #: Encrypted data that could not be read since the last login that brought a new session_key.
     failures = models.PositiveSmallIntegerField(_("failures"), default=0)
     created_at = models.DateTimeField(_("created at"))
 
@@ -221,6 +221,28 @@ class SpentData(models.Model):
         return str(self.digest)
 
 
+class FailedKey(models.Model):
+    """A session_key that did not fit some data, for as long as that is held against it.
+
+    A row of its own, not the openid's: it stays when the openid is removed and comes again.
+    """
+
+    #: Keyed hash of app, openid and session_key.
+    digest = ByteExactField(_("digest"), max_length=43, primary_key=True)
+    failures = models.PositiveSmallIntegerField(_("failures"))
+    expires_at = models.DateTimeField(_("expires at"))
+
+    objects = PrimaryManager["FailedKey"]()
+
+    class Meta:
+        verbose_name = _("failed session_key")
+        verbose_name_plural = _("failed session_keys")
+        indexes = [models.Index(fields=["expires_at"], name="wxauth_failed_expires_idx")]
+
+    def __str__(self) -> str:
+        return str(self.digest)
+
+
 class AccessToken(models.Model):
     """WeChat's access_token of an app, and who is fetching the next one."""
 
@@ -271,8 +293,8 @@ class Event(models.Model):
     """What happened to people. Written once, changed by nobody.
 
     Users are named by their keys as text, not by foreign keys: merging or deleting somebody must
-    not rewrite what happened. Written by ``services.events``; sign-up and login write none, because
-    their rows are the record.
+    not rewrite what happened. Written by ``services.journal.events``; sign-up and login write
+    none, because their rows are the record.
     """
 
     class Kind(models.TextChoices):
@@ -285,6 +307,7 @@ class Event(models.Model):
         MERGED = "merged", _("merged by staff")
         UNDONE = "undone", _("merge undone")
         PHONE_MOVED = "phone_moved", _("phone number moved")
+        PHONE_REFUSED = "phone_refused", _("phone number refused: somebody else's")
 
     kind = ByteExactField(_("kind"), max_length=32)
     #: The key of whom it happened to; of a merge, the survivor.
@@ -360,9 +383,13 @@ class Merge(models.Model):
     #: By a login, for an equal unionid, as opposed to by the staff.
     automatic = models.BooleanField(_("at login"), default=False)
     actor = ByteExactField(_("actor"), max_length=USER_KEY_LENGTH, blank=True)
-    #: Every row that was touched, and how; ``services.moving`` knows the shape.
+    #: Of ``rows``: 1 until it was written down. A default of the database, so that processes of the
+    #: version before, which do not name the column, may go on while this one is deployed.
+    format = models.PositiveSmallIntegerField(_("format"), db_default=1)
+    #: Every row that was touched, and how; ``services.merging.entries`` knows the shape.
     rows = models.JSONField(_("rows"), default=list)
-    #: What was done to the two accounts themselves; ``services.merging`` knows the shape.
+    #: What was done to the two accounts themselves; ``services.merging.merges`` and its
+    #: ``accounts`` know the shape.
     accounts = models.JSONField(_("accounts"), default=dict)
     created_at = models.DateTimeField(_("created at"))
     undone_at = models.DateTimeField(_("undone at"), null=True, blank=True)

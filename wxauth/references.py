@@ -46,17 +46,23 @@ class Reference:
         """What stands in the column for this row."""
         return self.field.get_prep_value(getattr(row, self.target))
 
+    def columns(self, row: models.Model, using: str) -> dict[str, Any]:
+        """What stands in each column of whatever refers to this row, by the names of the fields.
+
+        Raises ``TypeError`` or ``ValueError`` where nothing can: a generic column for other keys.
+        """
+        found = {self.name: self.value(row)}
+        if self.content_type:
+            found[self.content_type] = self._content_type(row, using).pk
+        return found
+
     def rows(self, row: models.Model, using: str) -> models.QuerySet[Any]:
         """The rows that refer to this one, of whatever the project's own manager hides."""
         found = self.model._base_manager.using(using)
         try:
-            conditions = {self.attname: self.value(row)}
+            return found.filter(**self.columns(row, using))
         except (TypeError, ValueError):
-            # A generic column for other keys than this model's: it cannot refer to the row.
             return found.none()
-        if self.content_type:
-            conditions[self.content_type] = self._content_type(row, using)
-        return found.filter(**conditions)
 
     def _content_type(self, row: models.Model, using: str) -> Any:
         from django.contrib.contenttypes.models import ContentType

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hmac
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 
-__all__ = ["App", "Kind", "PhoneInfo", "Rate", "Secret", "Session"]
+__all__ = ["E164", "ID", "App", "Kind", "PhoneInfo", "Rate", "Secret", "Session"]
+
+#: An openid or a unionid. Looser than what was ever seen (28 letters, digits, "-" and "_"): WeChat
+#: promises no shape.
+ID = re.compile(r"[!-~]{1,64}", re.ASCII)
+#: A phone number with its country code, which does not start with 0: at most fifteen digits.
+E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
 
 
 class Secret:
     """A text that must not be read by accident.
 
     Its ``repr`` and ``str`` are masks, so that neither a log line nor a traceback with local
-    variables (the debug page, an error tracker) can show it. Comparison is deliberately absent:
-    secrets are compared with ``hmac.compare_digest`` on what ``reveal`` returns.
+    variables (the debug page, an error tracker) can show it. ``==`` says whether two variables are
+    one object; whether two secrets are the same text, ``matches`` says.
     """
 
     __slots__ = ("_text",)
@@ -23,6 +31,16 @@ class Secret:
 
     def reveal(self) -> str:
         return self._text
+
+    def matches(self, other: Secret | None) -> bool:
+        """Whether both are the same text; None matches nothing.
+
+        How long that takes does not tell how much of them is the same.
+        """
+        return other is not None and hmac.compare_digest(
+            self._text.encode("utf-8", "surrogatepass"),
+            other._text.encode("utf-8", "surrogatepass"),
+        )
 
     def __bool__(self) -> bool:
         return bool(self._text)
@@ -65,11 +83,12 @@ class App:
 
 @dataclass(frozen=True)
 class Session:
-    """WeChat's answer to code2Session: who the caller is. (protocol: jscode2session)"""
+    """WeChat's word for who the caller is. (protocol: jscode2session)"""
 
     openid: str
     #: 24 characters of base64, kept exactly as received: two of WeChat's algorithms use the text.
-    session_key: Secret = field(repr=False)
+    #: None where the way in has none: only mini-programs do.
+    session_key: Secret | None = field(default=None, repr=False)
     #: None while the app is not bound to an Open Platform account.
     unionid: str | None = None
 
@@ -78,10 +97,8 @@ class Session:
 class PhoneInfo:
     """WeChat's answer to getPhoneNumber: the number that its user chose to give."""
 
-    #: E.164: ``+``, the country code and the number, digits only.
+    #: In E.164 form.
     number: Secret = field(repr=False)
-    #: Digits, without ``+``.
-    country_code: str
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from wxauth.crypto.tokens import new_token, token_digest
 from wxauth.models import Identity, Login, OpenId, Person
-from wxauth.services import payloads, phone
-from wxauth.wiring import get_keyring, get_lookup_key
+from wxauth.services.data import session_keys
+from wxauth.services.profile import phone
+from wxauth.types import Secret
 
 APPID = "wx0000000000000001"
 OTHER_APPID = "wx0000000000000002"
@@ -75,12 +76,9 @@ def make_person(db: None) -> Callable[..., Somebody]:
         person = Person(user=user, created_at=now, last_seen_on=now.date(), **about)
         secrets = []
         if phone_number:
-            person.sealed_phone = get_keyring().seal(
-                phone_number, label=phone.PHONE, row=str(person.pk)
-            )
-            person.phone_hash = get_lookup_key().digest("phone", phone_number)
-            person.phone_tail = get_lookup_key().short_digest("phone tail", phone_number[-4:])
-            person.phone_appid = APPID
+            columns = phone.columns(Secret(phone_number), key=person.pk, appid=APPID)
+            for column, value in columns.items():
+                setattr(person, column, value)
             secrets += [phone_number, person.sealed_phone, person.phone_hash, person.phone_tail]
         person.save(force_insert=True)
         identity = Identity.objects.create(person=person, platform="default", unionid=f"u-{name}")
@@ -102,7 +100,7 @@ def make_login(person: Person, openid: OpenId, now: datetime, name: str) -> tupl
         via=openid,
         person=person,
         digest=digest,
-        sealed_session_key=get_keyring().seal(session_key, label=payloads.SESSION_KEY, row=digest),
+        sealed_session_key=session_keys.seal(Secret(session_key), digest),
         channel="miniprogram",
         created_at=now,
         expires_at=now + timedelta(days=7),

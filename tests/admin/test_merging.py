@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import IntegrityError
+from django.db.models.signals import pre_save
 from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.pages import list_page, listed, page, text
 from tests.shop.models import Order, Profile
 from wxauth.models import Conflict, Event, Merge, Person
-from wxauth.services import events
+from wxauth.services.journal import events
 
 User = get_user_model()
 
@@ -100,6 +102,47 @@ def test_the_list_of_merges_undoes(carol_client, bob, eve):
     assert order.user_id == eve.person.pk
     shown = text(carol_client.post(list_page("merge"), undo, follow=True))
     assert "undone already" in shown
+
+
+@pytest.fixture
+def refusing_database():
+    """Refuses each record of a merge, as a constraint of the project's would, once started."""
+
+    def refuse(**_named):
+        raise IntegrityError("shop_order_one_per_user")
+
+    def start():
+        pre_save.connect(refuse, sender=Merge)
+
+    yield start
+    pre_save.disconnect(refuse, sender=Merge)
+
+
+def test_what_the_database_refuses_is_said_and_nothing_has_changed(
+    carol_client, refusing_database, bob, eve
+):
+    refusing_database()
+    shown = text(carol_client.post(merge_page(eve, bob)))
+    assert "The database refused; nothing has changed." in shown
+    assert "shop_order_one_per_user" not in shown
+    assert not Merge.objects.exists()
+
+
+def test_an_undo_that_the_database_refuses_is_said_and_nothing_has_changed(
+    carol_client, refusing_database, bob, eve
+):
+    order = Order.objects.create(user=eve.person.user, text="tea")
+    carol_client.post(merge_page(eve, bob))
+    merge = Merge.objects.get()
+    refusing_database()
+    undo = {"action": "undo_chosen", "_selected_action": [merge.pk]}
+    shown = text(carol_client.post(list_page("merge"), undo, follow=True))
+    assert "The database refused; nothing has changed." in shown
+    assert "shop_order_one_per_user" not in shown
+    order.refresh_from_db()
+    merge.refresh_from_db()
+    assert order.user_id == bob.person.pk
+    assert merge.undone_at is None
 
 
 def test_conflicts_are_listed_with_the_way_to_the_page(carol_client, bob, eve):

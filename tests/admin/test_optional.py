@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.waits
+
 PROJECT = """
 import sys
 from django.conf import settings
@@ -15,6 +19,7 @@ settings.configure(
 )
 django.setup()
 import wxauth.urls
+
 print([name for name in sys.modules if name.startswith("wxauth.admin")])
 """
 

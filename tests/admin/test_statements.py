@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from tests.statements import capture_statements
 from wxauth.models import Identity, OpenId
 
 from .conftest import make_login
@@ -16,7 +15,7 @@ from .pages import MODELS, list_page, page, text
 
 def count(client, address):
     ContentType.objects.clear_cache()
-    with CaptureQueriesContext(connection) as statements:
+    with capture_statements() as statements:
         text(client.get(address))
     return len(statements)
 
@@ -56,8 +55,8 @@ def test_a_persons_page_costs_the_same_for_thirty_rows_as_for_three(alice_client
 
 
 def test_no_list_counts_the_whole_table_beside_what_is_found(alice_client, bob):
-    with CaptureQueriesContext(connection) as statements:
+    with capture_statements() as statements:
         text(alice_client.get(list_page("login", q="o-bob")))
-    counts = [q["sql"] for q in statements if "COUNT(" in q["sql"]]
+    counts = [sql for sql in statements if "COUNT(" in sql]
     assert len(counts) == 1
     assert "WHERE" in counts[0]

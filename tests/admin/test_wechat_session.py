@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from wxauth.clock import today
 from wxauth.models import DailyCount, Login
-from wxauth.services import history
+from wxauth.services.data import session_keys
 from wxauth.testing import faults
 
 from .conftest import APPID
@@ -22,7 +22,7 @@ KEY = "c2Vzc2lvbi1rZXktMTIzNA=="
 def bob(bob, fake_wechat):
     """bob as WeChat knows him."""
     fake_wechat.add_person("bob", appid=APPID, openid=bob.openid.openid, session_key=KEY)
-    history.replace(bob.openid.pk, bob.login, history.Secret(KEY))
+    session_keys.replace(bob.openid.pk, bob.login, session_keys.Secret(KEY))
     return bob
 
 
@@ -39,7 +39,7 @@ def test_alice_ends_the_session_of_a_person(alice_client, alice, bob, eve, fake_
     response = end(alice_client, bob.openid)
     assert "1 WeChat session was ended." in text(response)
     login = Login.objects.get(pk=bob.login.pk)
-    new_key = history.unseal(login).reveal()
+    new_key = session_keys.unseal(login).reveal()
     assert new_key == fake_wechat.session_key("bob", APPID) != KEY
     assert login.is_live(timezone.now())
     assert Login.objects.get(pk=eve.login.pk).sealed_session_key == eve.login.sealed_session_key
@@ -54,7 +54,7 @@ def test_a_wechat_that_is_not_there_changes_nothing_and_says_so(alice_client, bo
     shown = text(end(alice_client, bob.openid))
     assert "WeChat could not be asked (WeChatUnavailable)" in shown
     assert "0 WeChat sessions were ended." in shown
-    assert history.unseal(Login.objects.get(pk=bob.login.pk)).reveal() == KEY
+    assert session_keys.unseal(Login.objects.get(pk=bob.login.pk)).reveal() == KEY
 
 
 def test_what_wechat_does_not_confirm_is_dropped_and_said(alice_client, bob, fake_wechat):

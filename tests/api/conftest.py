@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from tests.api.phone import APP_TWO, Phone
 from wxauth import wiring
@@ -16,8 +13,6 @@ from wxauth.adapter import Adapter
 from wxauth.models import Identity, Login, OpenId, Person
 from wxauth.testing import FakeWeChat
 from wxauth.wechat.transport import Transport
-
-_STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 @pytest.fixture
@@ -83,22 +78,6 @@ def impatient(
         patch.setattr(wiring, "get_transport", get_transport)
         yield
         get_transport().close()
-
-
-@contextmanager
-def capture_statements() -> Iterator[list[str]]:
-    """The SQL that reads or writes rows; not BEGIN, COMMIT and savepoints."""
-    statements: list[str] = []
-    with CaptureQueriesContext(connection) as captured:
-        yield statements
-    statements += [
-        query["sql"] for query in captured if query["sql"].upper().startswith(_STATEMENTS)
-    ]
-
-
-@pytest.fixture
-def capture() -> Callable[[], Any]:
-    return capture_statements
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ CONTRACT = {
     "wechat_unavailable": (503, "retry"),
     "misconfigured": (503, "stop"),
     "database_unavailable": (503, "retry"),
+    "storage_unavailable": (503, "retry"),
     "wechat_timeout": (504, "login"),
 }
 

@@ -14,7 +14,9 @@ def test_a_token_is_the_prefix_and_256_bits_and_never_the_same():
 
 def test_a_digest_is_the_sha_256_of_the_whole_token():
     assert token_digest("wxa_") == "fQRXdVonLrBmHT_UKeAzQxgNZOMiC1PLRuGoyRwLcP0"
-    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", token_digest(new_token()))
+    token = new_token()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", token_digest(token))
+    assert len({token_digest(token[:length]) for length in range(len(token) + 1)}) == 48
 
 
 def test_whatever_eve_sends_as_a_token_has_a_digest():

@@ -70,8 +70,6 @@ def live(fake):
         chunks.close()
         return int(answer[0].split()[0]), json.loads(content)
 
-    from wxauth.services import history, login, payloads
-
     planted["cookie"], planted["address"] = "canary-cookie", "203.0.113.7"
     planted["phone"] = "13912345678"
     fake.add_person("alice", phone=planted["phone"])
@@ -79,10 +77,13 @@ def live(fake):
     data = fake.phone_data("alice", ONE)
     planted["encrypted data"] = data["encryptedData"]
 
+    from wxauth.services.data import opening, session_keys
+    from wxauth.services.login import by_code
+
     for module, name, path, body in (
-        (login, "open_login", "login/", {"code": fake.login_code("alice", ONE), **data}),
-        (history, "seal", "login/", {"code": fake.login_code("alice", ONE)}),
-        (payloads, "open_data", "decrypt/", data),
+        (by_code, "open_login", "login/", {"code": fake.login_code("alice", ONE), **data}),
+        (session_keys, "seal", "login/", {"code": fake.login_code("alice", ONE)}),
+        (opening, "open_data", "decrypt/", data),
     ):
         planted[f"code for {name}"] = body.get("code", "none-was-sent")
         former = getattr(module, name)

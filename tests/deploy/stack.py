@@ -1,4 +1,5 @@
-"""Real servers as ``deploy/`` sets them up: nginx, gunicorn, PostgreSQL, Redis. Each on its own
+"""Real servers as ``deploy/`` sets them up: nginx, gunicorn, PostgreSQL or
+MariaDB, Redis. Each on its own
 ports and folders, never the machine's own."""
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +56,8 @@ class Server:
     """A process, and a file with what it prints."""
 
     process = None
+    #: The signal after which it ends without waiting for its clients.
+    stops_at = signal.SIGTERM
 
     def __init__(self, folder, name):
         self.folder = folder / name
@@ -67,39 +71,56 @@ class Server:
                 [str(part) for part in command], stdout=output, stderr=output, **options
             )
 
-    def end(self, number=signal.SIGTERM):
+    def end(self, number=None):
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
-            self.process.send_signal(number)
+            self.process.send_signal(number or self.stops_at)
             self.process.wait(60)
             self.process = None
 
 
 class Postgres(Server):
-    def __init__(self, folder):
-        super().__init__(folder, "postgres")
+    stops_at = signal.SIGINT
+
+    def __init__(self, folder, name="postgres", *, copy_of=None, **settings):
+        """``copy_of`` is a server that runs, whose replica this becomes."""
+        super().__init__(folder, name)
+        self._settings = {"max_connections": 100, **settings}
         self.port = free_port()
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
         # Debian keeps the server's programs out of PATH.
         found = shutil.which("initdb") or max(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
-        self._bin = Path(found).parent
+        self._bin = Path(found).resolve().parent
         # It refuses to run as root.
-        self._as = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
+        self.somebody_else = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
         self._data = self.folder / "data"
-        if self._as:
+        if self.somebody_else:
             owner = pwd.getpwnam("postgres")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        self._run(
+            *(("initdb", "-A", "trust", "-E", "UTF8") if copy_of is None
+              else ("pg_basebackup", "-R", "-h", "127.0.0.1", "-p", copy_of.port, "-c", "fast")),
+            "-D", self._data, "-U", "postgres",
+        )  # fmt: skip
+
+    def _run(self, program, *arguments):
         subprocess.run(
-            [self._bin / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8"],
-            check=True, capture_output=True, cwd=self.folder, **self._as,
+            [self._bin / program, *map(str, arguments)],
+            check=True, capture_output=True, cwd=self.folder, **self.somebody_else,
         )  # fmt: skip
 
     def start(self):
+        settings = [f"-c{name}={value}" for name, value in self._settings.items()]
         self.spawn(
-            self._bin / "postgres", "-D", self._data, "-p", self.port, "-k", self.folder,
-            "-c", "max_connections=100", cwd=self.folder, **self._as,
+            self._bin / "postgres", "-D", self._data, "-p", self.port, "-k", self.folder, *settings,
+            cwd=self.folder, **self.somebody_else,
         )  # fmt: skip
         wait_for(lambda: self.sql("SELECT 1"))
+
+    def let_in(self, network):
+        """From the next start on."""
+        with (self._data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {network} trust\n")
 
     def sql(self, statement):
         """Run it as the superuser; an OSError where the server is not there."""
@@ -108,6 +129,10 @@ class Postgres(Server):
         if done.returncode:
             raise OSError(done.stderr)
         return done.stdout.strip() or "done"
+
+    def crash(self):
+        """Without a word to anybody, with recovery at the next start: ``immediate``."""
+        self.end(signal.SIGQUIT)
 
     def kill_connections(self):
         self.sql(
@@ -120,14 +145,117 @@ class Postgres(Server):
         self.sql("SELECT pg_reload_conf()")
 
 
-class Redis(Server):
+class SQLite:
+    """A file, which the processes of this machine share."""
+
     def __init__(self, folder):
-        super().__init__(folder, "redis")
+        self._file = folder / "db.sqlite3"
+        self.url = f"sqlite:///{self._file}"
+
+    def sql(self, statement):
+        with closing(sqlite3.connect(self._file)) as connection:
+            return "\n".join(str(row[0]) for row in connection.execute(statement))
+
+
+class MariaDB(Server):
+    def __init__(self, folder):
+        super().__init__(folder, "mariadb")
+        self.port = free_port()
+        #: No superuser: nothing is read-only to those.
+        self.url = f"mysql://wxauth@127.0.0.1:{self.port}/wxauth"
+        self._data = self.folder / "data"
+        self._user = "mysql" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+        shutil.chown(self.folder, self._user)
+        subprocess.run(
+            ["mariadb-install-db", "--no-defaults", f"--datadir={self._data}",
+             f"--user={self._user}", "--auth-root-authentication-method=normal"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+
+    def start(self):
+        self.spawn(
+            self.program, "--no-defaults", f"--datadir={self._data}", f"--port={self.port}",
+            f"--socket={self.folder}/socket", f"--user={self._user}",
+            "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=100",
+        )  # fmt: skip
+        wait_for(lambda: self._ask("SELECT 1"))
+        self._ask("CREATE DATABASE IF NOT EXISTS wxauth CHARACTER SET utf8mb4")
+        self._ask("CREATE USER IF NOT EXISTS wxauth@'127.0.0.1'")
+        self._ask("GRANT ALL ON wxauth.* TO wxauth@'127.0.0.1'")
+
+    @property
+    def program(self):
+        return shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin")
+
+    def sql(self, statement):
+        """Run it as the superuser; an OSError where the server is not there."""
+        return self._ask(statement, "wxauth")
+
+    def _ask(self, statement, database="mysql"):
+        command = ["mariadb", "--no-defaults", f"--socket={self.folder}/socket", "-uroot", "-BN"]
+        done = subprocess.run(
+            [*command, database, "-e", statement], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise OSError(done.stderr)
+        return done.stdout.strip() or "done"
+
+    def crash(self):
+        self.end(signal.SIGKILL)
+
+    def kill_connections(self):
+        theirs = "SELECT id FROM information_schema.processlist WHERE user = 'wxauth'"
+        for number in self.sql(theirs).removesuffix("done").split():
+            with suppress(OSError):  # It has gone by itself.
+                self.sql(f"KILL {number}")
+
+    def set_read_only(self, on):
+        self.sql(f"SET GLOBAL read_only = {'ON' if on else 'OFF'}")
+
+
+class PgBouncer(Server):
+    """In transaction mode: a connection of the database belongs to nobody between transactions."""
+
+    stops_at = signal.SIGINT
+    #: Fewer than there are threads, so that they change hands.
+    CONNECTIONS = 4
+
+    def __init__(self, folder, postgres):
+        super().__init__(folder, "pgbouncer")
+        self.port = free_port()
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        self._as = postgres.somebody_else
+        self._conf, users = self.folder / "pgbouncer.ini", self.folder / "users.txt"
+        users.write_text('"postgres" ""\n')
+        self._conf.write_text(
+            "[databases]\n"
+            f"postgres = host=127.0.0.1 port={postgres.port} user=postgres\n"
+            "[pgbouncer]\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            f"auth_type = trust\nauth_file = {users}\n"
+            f"pool_mode = transaction\ndefault_pool_size = {self.CONNECTIONS}\n"
+        )
+
+    @property
+    def command(self):
+        return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+
+    def start(self):
+        self.spawn(self.command, self._conf, **self._as)
+        wait_for(lambda: is_heard(self.port))
+
+
+class Redis(Server):
+    def __init__(self, folder, name="redis", *options):
+        super().__init__(folder, name)
+        self._options = options
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def start(self):
-        self.spawn("redis-server", "--port", self.port, "--save", "", "--dir", self.folder)
+        self.spawn(
+            "redis-server", "--port", self.port, "--save", "", "--dir", self.folder, *self._options
+        )
         wait_for(lambda: is_heard(self.port))
 
 
@@ -169,18 +297,27 @@ class Project:
 class Gunicorn(Server):
     """``gunicorn -c deploy/gunicorn.conf.py`` in a project, which has all its settings in .env."""
 
-    def __init__(self, folder, project):
-        super().__init__(folder, "gunicorn")
+    def __init__(self, folder, project, name="gunicorn"):
+        super().__init__(folder, name)
         self.socket, self._project = self.folder / "gunicorn.sock", project
 
+    #: What comes before its command.
+    within = ()
+
     def launch(self, **variables):
-        command = (BIN / "gunicorn", "-c", "deploy/gunicorn.conf.py", f"--bind=unix:{self.socket}")
+        command = (
+            *self.within,
+            BIN / "gunicorn",
+            "-c",
+            "deploy/gunicorn.conf.py",
+            f"--bind=unix:{self.socket}",
+        )
         variables = {"PATH": os.environ["PATH"], **variables}
         self.spawn(*command, cwd=self._project.folder, env=variables)
 
-    def start(self):
+    def start(self, **variables):
         boots = self.count("Booting worker")
-        self.launch()
+        self.launch(**variables)
         wait_for(lambda: self.count("Booting worker") >= boots + 2 and self.socket.exists())
 
     def count(self, text):
@@ -246,12 +383,12 @@ class Nginx(Server):
 class Stack:
     """All of it, with a fake WeChat."""
 
-    def __init__(self, folder, wechat, *, settings):
-        self.wechat = wechat
-        self.postgres, self.redis = Postgres(folder), Redis(folder)
+    def __init__(self, folder, wechat, database, *, settings):
+        self.folder = folder
+        self.wechat, self.database, self.redis = wechat, database, Redis(folder)
         documented = {
             "ALLOWED_HOSTS": HOST,
-            "DATABASE_URL": self.postgres.url,
+            "DATABASE_URL": self.database.url,
             "CACHE_URL": self.redis.url,
             "TRUSTED_PROXIES": "1",
             "LOG_FORMAT": "json",
@@ -271,8 +408,8 @@ class Stack:
 
     def __enter__(self):
         with self._running:
-            for server in (self.postgres, self.redis):
-                self._running.callback(server.end, signal.SIGINT)
+            for server in (self.database, self.redis):
+                self._running.callback(server.end)
                 server.start()
             self.project.manage("migrate", "--verbosity", "0")
             self.project.manage("collectstatic", "--noinput", "--verbosity", "0")
@@ -284,3 +421,20 @@ class Stack:
 
     def __exit__(self, *error):
         self._running.close()
+
+    def move_to(self, database, url=None):
+        """Go on with another database, as an operator would: ``.env`` and a reload."""
+        self.database = database
+        self.project.configure(DATABASE_URL=url or database.url)
+        self.gunicorn.reload()
+
+    @contextmanager
+    def moved_to(self, database, url=None):
+        """With another database for a while."""
+        former = self.database
+        self.project.manage("migrate", "--verbosity", "0", DATABASE_URL=database.url)
+        self.move_to(database, url)
+        try:
+            yield
+        finally:
+            self.move_to(former)

@@ -11,7 +11,7 @@ import sys
 import pytest
 import yaml
 
-from wxauth import checks
+from wxauth.conf import conf
 
 from .stack import BIN, DOCKERFILE, ROOT, copied_files
 
@@ -152,7 +152,7 @@ def test_the_numbers_agree_by_default_and_come_from_one_place(tmp_path):
     assert environment == {"WEB_THREADS": "4"}
     (tmp_path / ".env").unlink()
     names = gunicorn({}, tmp_path=tmp_path)
-    assert names["threads"] >= checks.conf.CONCURRENCY * 2
+    assert names["threads"] >= conf.CONCURRENCY * 2
     assert {"WEB_THREADS=16", "WEB_CONCURRENCY=2", "DEBUG=False"} == set(names["raw_env"])
     (most,) = re.findall(r"max_connections=(\d+)", str(COMPOSE["services"]["postgres"]["command"]))
     # Twice during a reload.
@@ -169,6 +169,7 @@ def test_deadlines_grow_from_the_inside_out():
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="There is no systemd here.")
+@pytest.mark.waits
 def test_systemd_understands_the_unit(tmp_path):
     unit = tmp_path / "wxauth.service"
     text = UNIT.replace("/srv/wxauth/.venv/bin/gunicorn", str(BIN / "gunicorn"))
@@ -185,7 +186,11 @@ def test_systemd_understands_the_unit(tmp_path):
 # -- the words ---------------------------------------------------------------------------------
 
 PAGES = [DEPLOY / "README.md", DOCS / "runbook.md"]
-NUMBERS = set(re.findall(r'"wxauth\.([EW]\d+)"', (ROOT / "wxauth" / "checks.py").read_text()))
+NUMBERS = {
+    number
+    for path in (ROOT / "wxauth" / "checks").glob("*.py")
+    for number in re.findall(r'"wxauth\.([EW]\d+)"', path.read_text())
+}
 NUMBERS |= {"E010", "E011"}
 
 

@@ -44,6 +44,7 @@ def run(tmp_path):
     return run
 
 
+@pytest.mark.waits
 def test_sentry_hears_of_every_bug_and_of_no_secret(run):
     text, found = run(documented(README))
     assert text.count('"type":"RuntimeError"') == 3

@@ -41,7 +41,7 @@ def log_in(stack, connection):
 
 def test_a_login_keeps_the_address_that_nginx_saw_whatever_the_phone_says(stack, log_in):
     log_in(**{"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "http"})
-    address = stack.postgres.sql("SELECT address FROM wxauth_login ORDER BY id DESC LIMIT 1")
+    address = stack.database.sql("SELECT address FROM wxauth_login ORDER BY id DESC LIMIT 1")
     assert address.partition("/")[0] == "127.0.0.1"
 
 

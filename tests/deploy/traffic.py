@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import socket
 import ssl
@@ -16,6 +17,8 @@ from .stack import APPID, HOST, wait_for
 
 #: People; connections beyond that are their other devices.
 PHONES = 16
+#: Of strangers, of whom none comes twice in one run.
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,80 @@ class Traffic:
         got = Got(kind, begun, time.monotonic() - begun, status, code, retry_after)
         with self._lock:
             self.got.append(got)
+
+
+class SignUps:
+    """A context manager: strangers who sign up one after the other, at so many phones.
+
+    Each asks again with a new code until they are in, as phones do.
+    """
+
+    def __init__(self, stack, *, connections=8):
+        self._stack, self._stop = stack, threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(connections)]
+        self._lock = threading.Lock()
+        self._before = self._rows()
+        #: token → id of the user, of whoever was told that they are in.
+        self.let_in = {}
+        #: What the others were told: (status, code).
+        self.refused = Counter()
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error):
+        """At the end everybody is in."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait(self, count, seconds=60):
+        """Until so many more are in."""
+        target = len(self.let_in) + count
+        wait_for(lambda: len(self.let_in) >= target, seconds)
+
+    def check(self):
+        """Nobody was lost, nobody is there twice, and nothing of anybody was half made."""
+        assert len(set(self.let_in.values())) == len(self.let_in)
+        connection = Connection(self._stack)
+        for token, user in self.let_in.items():
+            bearer = {"Authorization": f"Bearer {token}"}
+            status, _, body = connection.ask("GET", "/api/wxauth/me/", None, bearer)
+            assert (status, body.get("id")) == (200, user), body
+        connection.close()
+        after = self._rows()
+        assert {after[name] - self._before[name] for name in after} == {len(self.let_in)}
+
+    def _rows(self):
+        tables = ("users_user", "wxauth_person", "wxauth_identity", "wxauth_openid")
+        count = self._stack.database.sql
+        return {table: int(count(f"SELECT count(*) FROM {table}")) for table in tables}
+
+    def _run(self):
+        connection = Connection(self._stack)
+        while not self._stop.is_set():
+            name = f"stranger-{next(_numbers)}"
+            self._stack.wechat.fake.add_person(name)
+            while not self._is_let_in(connection, name):
+                time.sleep(0.2)
+        connection.close()
+
+    def _is_let_in(self, connection, name):
+        body = {"code": self._stack.wechat.fake.login_code(name, APPID)}
+        try:
+            status, _, content = connection.ask("POST", "/api/wxauth/login/", body)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()  # The next request opens it again.
+            status, content = 0, {"code": type(error).__name__}
+        with self._lock:
+            if status == 200:
+                self.let_in[content["token"]] = content["user"]["id"]
+            else:
+                code = content["code"] if isinstance(content, dict) else "not JSON"
+                self.refused[status, code] += 1
+        return status == 200
 
 
 def tell(title, got):

@@ -37,6 +37,22 @@ def other_logins(*choices: str) -> Variant:
     )
 
 
+def from_pages(host: str, *names: str, changes: str = "") -> Variant:
+    """This host with the files that these pages show. A file may be shown in pieces."""
+    files: dict[str, str] = {}
+    for name in names:
+        for file, _said, code in read_blocks((DOCS / name).read_text()):
+            files[file] = f"{files[file]}\n\n{code}" if file in files else code
+    return Variant(host, changes, files)
+
+
+#: Five requests at once on an ended token are five logins.
+FIVE_AT_ONCE = """
+WXAUTH["LIMITS"] = {"login_address": "20/day"}
+if "sqlite3" in DATABASES["default"]["ENGINE"]:
+    DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
+"""
+
 VARIANTS = {
     "bare": Variant("bare"),
     "uuid": Variant("uuid"),
@@ -44,6 +60,8 @@ VARIANTS = {
     "china-without-slashes": Variant("china", "APPEND_SLASH = False"),
     "china-wrapped": Variant("china", 'WXAUTH["ENVELOPE"] = "project.envelope.envelope"'),
     "legacy": Variant("legacy"),
+    "clients": from_pages("clients", "login-views.md", "testing.md"),
+    "old-clients": from_pages("clients", "old-clients.md", changes=FIVE_AT_ONCE),
     "logins": other_logins(),
     "logins-theirs": other_logins("theirs first"),
     "logins-wrapped": other_logins("in an envelope"),

@@ -35,8 +35,9 @@ from django.core.management import call_command  # noqa: E402
 
 from tests.members.models import Bill, Customer, Delivery, Member  # noqa: E402
 from wxauth.models import Event, Identity, Merge, Person  # noqa: E402
-from wxauth.services import login, merging  # noqa: E402
-from wxauth.types import Secret, Session  # noqa: E402
+from wxauth.services.login import by_code, exchange  # noqa: E402
+from wxauth.services.merging import merges  # noqa: E402
+from wxauth.types import App, Secret, Session  # noqa: E402
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 said = {}
@@ -46,18 +47,18 @@ unionids: dict[str, str] = {}
 
 
 class Client:
-    def __init__(self, appid: str) -> None:
-        self.appid = appid
+    def __init__(self, app: App) -> None:
+        self.appid = app.appid
 
     def code2session(self, code: Secret) -> Session:
         return Session(f"o-{self.appid}", Secret("key"), unionids.get(self.appid))
 
 
-login.get_client = Client  # type: ignore[assignment]
+exchange.get_client = Client  # type: ignore[assignment]
 
 
 def enter(appid: str):
-    return login.log_in(code=Secret("x"), appid=appid).login.person.user
+    return by_code.log_in(app=exchange.get_app(appid), code=Secret("x")).login.person.user
 
 
 first, second = enter("wx-one"), enter("wx-two")
@@ -66,7 +67,7 @@ unionids.update({"wx-one": "u", "wx-two": "u"})
 enter("wx-one"), enter("wx-two")
 said["joined"] = enter("wx-one").pk == enter("wx-two").pk == first.pk
 said["event"] = Event.objects.get().other == str(second.pk)
-merging.undo(merge_id=Merge.objects.get().pk, actor="x")
+merges.undo(merge_id=Merge.objects.get().pk, actor="x")
 said["parted"] = Person.objects.get(pk=second.pk).merged_into_id is None
 
 # The staff merge: everything that refers to the member, by whatever column, and to the other half.
@@ -77,13 +78,13 @@ for member in (first, second):
     half.save_base(raw=True)
     halves.append(half)
 delivery = Delivery.objects.create(customer=halves[0])
-done = merging.merge(source=str(first.pk), target=second, actor="x")
+done = merges.merge(source=str(first.pk), target=second, actor="x")
 bill = Bill.objects.get()
 delivery.refresh_from_db()
 said["bill"] = bill.member_id == second.number
 said["delivery"] = delivery.customer_id == second.pk
 said["half"] = Customer.objects.filter(pk=first.pk).exists()
-merging.undo(merge_id=done.pk, actor="x")
+merges.undo(merge_id=done.pk, actor="x")
 bill.refresh_from_db()
 delivery.refresh_from_db()
 said["back"] = bill.member_id == first.number and delivery.customer_id == first.pk

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -15,6 +17,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """The project and the sandbox, as nobody has configured them."""
     with serving(clean_environment(), tmp_path_factory.mktemp("servers")) as both:
         yield both
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The folder of the locked packages, installed where they are not."""
+    folder = Path(__file__).parent
+    stamp = folder / "node_modules" / ".package-lock.json"
+    lock = folder / "package-lock.json"
+    if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
+        command = [find_program("npm"), "ci", "--ignore-scripts", "--no-progress"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+    return folder / "node_modules"
 
 
 def missing(what: str) -> NoReturn:

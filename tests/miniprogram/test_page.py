@@ -95,6 +95,15 @@ class Phone:
             ".rows .person", "all => all.map(one => one.innerText)"
         )
 
+    def settle(self) -> None:
+        """Wait until every request is answered and nothing moves on the page any more."""
+        self.requests()
+        self.page.evaluate("""() => Promise
+            .all([document.fonts.ready, ...document.getAnimations().map((one) => one.finished)])
+            .then(() => new Promise((done) => {
+                requestAnimationFrame(() => requestAnimationFrame(done))
+            }))""")
+
     def see(self, selector: str, text: str) -> None:
         self.page.wait_for_selector(f"{selector}:has-text('{text}')")
 
@@ -151,7 +160,7 @@ def test_alice_logs_in_with_her_number_after_accepting_the_terms(phone: Phone):
     phone.tap("orders")
     assert phone.requests() == ["login/ signup"]
     phone.tap("phone-login")
-    phone.toast("请先勾选")
+    phone.see(".agree .remind", "请先勾选")
     assert not phone.page.is_checked("[data-do=agree]")
     phone.page.check("[data-do=agree]")
     phone.tap("phone-login")
@@ -187,7 +196,7 @@ def test_one_person_in_two_mini_programs_is_one_user_and_in_a_third_another(phon
     phone.toast("你还没有订单")
     (person,) = phone.people(1)
     assert "同一个用户，两个小程序" in person
-    assert person.count("Identity") == 1
+    assert person.count("身份") == 1
     phone.tap(f"app-{CLINIC}").sign_up()
     other, person = phone.people(2)
     assert "喵宠医院" in other
@@ -235,6 +244,88 @@ def test_whom_wechat_blocks_is_told_so(phone: Phone):
     assert phone.requests() == ["login/ stop"]
     # Bob is another matter.
     phone.tap("person-bob").sign_up()
+
+
+def test_who_is_logged_in_sees_that_wechat_has_blocked_them(phone: Phone):
+    phone.sign_up().tap("trouble-ban")
+    phone.toast("下次登录起生效")
+    phone.see(".who[aria-checked=true]", "已封禁")
+    phone.tap("orders")
+    phone.toast("你还没有订单")
+
+
+def test_without_a_network_it_is_told_at_once_and_a_logout_is_made_good(phone: Phone):
+    phone.sign_up().tap("trouble-offline", "orders")
+    phone.toast("网络不可用")
+    phone.tap("tab-me", "trouble-offline", "tab-me", "trouble-offline", "logout")
+    phone.toast("联网后在服务器上生效")
+    (person,) = phone.people(1)
+    assert "有效" in person
+    phone.tap("trouble-offline", "to-login").page.check("[data-do=agree]")
+    phone.tap("plain-login")
+    phone.toast("欢迎回来")
+    assert "logout/ ok" in phone.requests()
+
+
+def test_a_lost_answer_is_asked_for_once_more(phone: Phone):
+    phone.sign_up().tap("trouble-wipe", "trouble-loss")
+    # Not after the answers: what is said then is gone after two seconds and a half.
+    phone.start("orders")
+    phone.toast("你还没有订单")
+    assert phone.requests()[-3:] == ["login/ retry", "login/ ok", "me/ ok"]
+    phone.page.wait_for_selector("[data-do=trouble-loss][aria-pressed=false]")
+
+
+def test_a_login_of_wechat_that_hangs_is_given_up(phone: Phone):
+    phone.tap("trouble-hang", "orders")
+    phone.toast("微信没有回应")
+    phone.tap("trouble-hang", "orders")
+    assert phone.requests() == ["login/ signup"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("quota", "暂时无法验证手机号"),
+        ("permission", "暂不支持手机号登录"),
+        ("undeclared", "暂不支持手机号登录"),
+        ("privacy", "请先同意隐私保护指引"),
+    ],
+)
+def test_where_wechat_gives_no_number_nothing_is_sent(phone: Phone, reason: str, said: str):
+    phone.page.select_option("[data-do=number]", reason)
+    phone.tap("orders").page.check("[data-do=agree]")
+    before = phone.requests()
+    phone.tap("phone-login")
+    phone.toast(said)
+    assert phone.requests() == before
+    phone.tap("plain-login")
+    phone.toast("注册成功")
+
+
+def test_a_number_of_somebody_else_is_not_bound(phone: Phone):
+    phone.tap("orders").page.check("[data-do=agree]")
+    phone.tap("phone-login", "allow")
+    phone.toast("注册成功")
+    phone.tap("person-bob").page.select_option("[data-do=number]", "taken")
+    phone.sign_up().tap("tab-me", "bind")
+    phone.see(".sheet", "138****8001")
+    phone.tap("allow")
+    phone.toast("该手机号属于其他账号")
+
+
+def test_with_an_empty_storage_the_person_is_still_known(phone: Phone):
+    phone.sign_up().tap("trouble-wipe", "orders")
+    phone.toast("你还没有订单")
+    assert phone.requests()[-2:] == ["login/ ok", "me/ ok"]
+
+
+def test_a_login_that_the_staff_ends_is_renewed_by_itself(phone: Phone):
+    phone.sign_up().tap("trouble-ended")
+    phone.toast("手机还不知道")
+    phone.tap("orders")
+    phone.toast("你还没有订单")
+    assert phone.requests()[-3:] == ["me/ login", "login/ ok", "me/ ok"]
 
 
 def test_a_second_phone_logs_in_by_itself_and_ends_the_first(phone: Phone):
@@ -319,6 +410,70 @@ def test_it_speaks_english_to_others_and_both_on_demand(open_phone: Any):
         }"""
     )
     assert keys[0] == keys[1]
+
+
+#: What may stand on the Chinese page in Latin letters: names of WeChat, HTTP and the contract.
+NAMES = r"wxauth|API|code|openid|unionid|session_key|English|\d+ ms"
+
+
+def test_the_chinese_page_has_no_english_word(phone: Phone):
+    phone.sign_up().tap("tab-me")
+    phone.people(1)
+    visible = "main > :not(.live), .top"
+    text = " ".join(phone.page.locator(visible).all_inner_texts())
+    codes = " ".join(phone.page.locator(".rows code").all_inner_texts())
+    for code in codes.split():
+        text = text.replace(code, "")
+    assert re.findall(r"[A-Za-z]{3,}", re.sub(NAMES, "", text)) == []
+
+
+def test_whatever_can_be_tapped_is_large_enough(open_phone: Any):
+    phone = open_phone(viewport={"width": 390, "height": 844})
+    small = """() => [...document.querySelectorAll('button, a, select, summary, label.agree')]
+        .filter((one) => one.offsetParent && getComputedStyle(one).visibility === 'visible')
+        .filter((one) => one.offsetHeight < 44 || one.offsetWidth < 44)
+        .map((one) => `${one.className || one.id} ${one.offsetWidth}x${one.offsetHeight}`)"""
+    assert phone.page.evaluate(small) == []
+    phone.tap("orders")
+    assert phone.page.evaluate(small) == []
+    phone.page.check("[data-do=agree]")
+    phone.tap("plain-login", "tab-me")
+    phone.people(1)
+    assert phone.page.evaluate(small) == []
+
+
+def test_on_a_small_screen_cause_and_effect_are_seen_at_once(open_phone: Any):
+    phone = open_phone(viewport={"width": 390, "height": 844})
+    phone.tap("orders")
+    inside = """(selector) => {
+        const { top, bottom } = document.querySelector(selector).getBoundingClientRect()
+        return top >= 0 && bottom <= innerHeight
+    }"""
+    for part in (".glass", ".live", ".request"):
+        assert phone.page.evaluate(inside, part), part
+    phone.page.locator("[data-do=trouble-ended]").scroll_into_view_if_needed()
+    for part in ("[data-do=trouble-ended]", ".live"):
+        assert phone.page.evaluate(inside, part), part
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nobody_is_shut_out(open_phone: Any, packages: Path, locale: str, scheme: str, width: int):
+    phone = open_phone(locale=locale, color_scheme=scheme, viewport={"width": width, "height": 844})
+    phone.page.evaluate((packages / "axe-core" / "axe.min.js").read_text())
+    serious = """() => axe.run().then((found) => found.violations
+        .filter((one) => ['serious', 'critical'].includes(one.impact))
+        .map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`))"""
+    phone.page.emulate_media(reduced_motion="reduce")
+    phone.tap("orders")
+    phone.tap("phone-login").settle()
+    assert phone.page.evaluate(serious) == []
+    phone.page.check("[data-do=agree]")
+    phone.tap("plain-login", "tab-me")
+    phone.people(1)
+    phone.settle()
+    assert phone.page.evaluate(serious) == []
 
 
 @pytest.mark.parametrize("width", [1440, 1280, 1024, 768, 390, 360])

@@ -47,16 +47,39 @@ def test_the_sample_opens_as_it_is():
     project = json.loads((MINIPROGRAM / "project.config.json").read_text())
     assert project["compileType"] == "miniprogram"
     assert (MINIPROGRAM / project["miniprogramRoot"] / "app.json").is_file()
-    for path in MINIPROGRAM.rglob("*.json"):
+    for path in [*MINIPROGRAM.glob("*.json"), *MINIPROGRAM.glob("[cp]*/**/*.json")]:
         json.loads(path.read_text())
 
 
+def test_the_package_has_what_it_names_and_the_version_of_the_server():
+    package = json.loads((MINIPROGRAM / "package.json").read_text())
+    forms = package["exports"]["."]
+    for path in [
+        *(package[key] for key in ("main", "module", "types")),
+        *(file for form in forms.values() for file in form.values()),
+        *package["files"],
+        f"{package['miniprogram']}/index.js",
+    ]:
+        assert (MINIPROGRAM / path).exists(), path
+    project = (ROOT / "pyproject.toml").read_text()
+    assert f'\nversion = "{package["version"]}"\n' in project
+
+
 def test_what_a_page_of_the_sample_calls_exists():
-    for page in json.loads((MINIPROGRAM / "app.json").read_text())["pages"]:
-        markup = (MINIPROGRAM / f"{page}.wxml").read_text()
-        script = (MINIPROGRAM / f"{page}.js").read_text()
+    parts = [*json.loads((MINIPROGRAM / "app.json").read_text())["pages"]]
+    parts += ["components/privacy/privacy"]
+    for part in parts:
+        markup = (MINIPROGRAM / f"{part}.wxml").read_text()
+        script = (MINIPROGRAM / f"{part}.js").read_text()
         for handler in re.findall(r'bind:\w+="(\w+)"', markup):
-            assert re.search(rf"^  {handler}\(", script, re.MULTILINE), (page, handler)
+            assert re.search(rf"^  +{handler}(\(|,$)", script, re.MULTILINE), (part, handler)
+        for tag, path in (
+            json.loads((MINIPROGRAM / f"{part}.json").read_text())
+            .get("usingComponents", {})
+            .items()
+        ):
+            assert f"<{tag} />" in markup
+            assert (MINIPROGRAM / f"{path[1:]}.js").is_file()
 
 
 def test_consent_is_not_ticked_beforehand_and_gates_both_logins():
@@ -65,6 +88,11 @@ def test_consent_is_not_ticked_beforehand_and_gates_both_logins():
     script = (MINIPROGRAM / "pages/login/login.js").read_text()
     assert "agreed: false" in script
     assert "暂不登录" in markup
+    assert "wx.openPrivacyContract" in script
+
+
+def test_who_logs_in_can_find_out_how_to_close_the_account():
+    assert "注销账号" in (MINIPROGRAM / "pages/profile/profile.wxml").read_text()
 
 
 @pytest.mark.parametrize("folder", [MINIPROGRAM, PHONE], ids=["miniprogram", "phone"])

@@ -10,6 +10,9 @@ const auth = create({
   wx,
 })
 create({ baseURL: '/api', transport: (request) => wx.cloud.callContainer({ ...request, path: request.url }) })
+create({ baseURL: '/api', cloud: { env: 'prod-1', service: 'django' } })
+// @ts-expect-error the service is missing
+create({ baseURL: '/api', cloud: { env: 'prod-1' } })
 
 // @ts-expect-error a version is missing
 create({ baseURL: { develop: '', trial: '' } })
@@ -31,6 +34,13 @@ auth.request<User>({ url: 'me/' }).then((result: Result<User>) => {
   // @ts-expect-error the word is not in the contract
   return failure.action === 'dance'
 })
+
+const leaving = auth.request<User>({ url: 'me/', success: (res) => void res, complete: () => {} })
+leaving.abort()
+const uploading = auth.upload<{ id: number }>({ url: 'photos/', filePath: 'wxfile://tmp', formData: { album: 'summer' } })
+uploading.onProgressUpdate((news: WechatMiniprogram.UploadTaskOnProgressUpdateListenerResult) => news.progress)
+// @ts-expect-error a file is missing
+auth.upload({ url: 'photos/' })
 
 Page({
   // The events of WeChat's buttons fit as they are.

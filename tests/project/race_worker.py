@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
+from functools import partial
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
@@ -24,33 +24,21 @@ def main() -> None:
     settings.WXAUTH = {**settings.WXAUTH, "SANDBOX": False, "API_BASE": chosen["api_base"]}
     django.setup()
 
-    from django.db import connections
     from django.test import Client
 
-    def log_in(place: int, request: dict[str, str]) -> None:
-        gate.wait()
-        try:
-            answer = Client(raise_request_exception=False).post(
-                "/api/wxauth/login/", request, content_type="application/json"
-            )
-            answers[place] = [answer.status_code, answer.json()]
-        finally:
-            connections.close_all()
+    from tests.together import together
+
+    def log_in(request: dict[str, str]) -> list[object]:
+        answer = Client(raise_request_exception=False).post(
+            "/api/wxauth/login/", request, content_type="application/json"
+        )
+        return [answer.status_code, answer.json()]
 
     # The first request of a process imports what the others find ready.
     Client().get("/api/wxauth/me/")
     print("ready", flush=True)
     for line in sys.stdin:
-        requests = json.loads(line)
-        answers: list[object] = [None] * len(requests)
-        gate = threading.Barrier(len(requests))
-        threads = [
-            threading.Thread(target=log_in, args=numbered) for numbered in enumerate(requests)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        answers = together([partial(log_in, request) for request in json.loads(line)])
         print(json.dumps(answers), flush=True)
 
 

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 import wxauth
+from tests.statements import capture_statements
 from wxauth.exceptions import DatabaseUnavailable, UnknownApp, WeChatUnavailable
 from wxauth.models import AccessToken
-from wxauth.services import keys
+from wxauth.services import upkeep
 from wxauth.testing import faults
 from wxauth.types import Secret
-from wxauth.wiring import get_access_tokens, get_client
+from wxauth.wiring import get_access_tokens
 
 ROOT = Path(__file__).parents[2]
 ONE = "wx0000000000000001"
@@ -88,6 +88,7 @@ def stampede(workers, later=0):
     return Counter(token for tokens, _ in results for token in tokens)
 
 
+@pytest.mark.waits
 def test_four_processes_of_fifty_threads_share_one_token_cold_and_at_its_end(fake_wechat, start):
     workers = start(PROCESSES)
     cold = stampede(workers)
@@ -110,6 +111,7 @@ def test_four_processes_of_fifty_threads_share_one_token_cold_and_at_its_end(fak
     assert asked(fake_wechat) == {faults.TOKEN: 3}
 
 
+@pytest.mark.waits
 def test_a_killed_holder_of_the_lease_is_waited_for_and_then_replaced(fake_wechat, start):
     doomed, heir = start(2)
     fake_wechat.faults.add(faults.Slow(60), path=faults.TOKEN)
@@ -146,9 +148,9 @@ def test_a_token_is_stored_sealed_and_given_as_text(fake_wechat):
 
 def test_a_remembered_token_costs_no_statement(fake_wechat):
     wxauth.get_access_token()
-    with CaptureQueriesContext(connection) as captured:
+    with capture_statements() as statements:
         wxauth.get_access_token()
-    assert len(captured) == 0
+    assert statements == []
 
 
 def test_a_phone_number_is_obtained_with_a_token_that_somebody_ended(fake_wechat):
@@ -156,7 +158,7 @@ def test_a_phone_number_is_obtained_with_a_token_that_somebody_ended(fake_wechat
     wxauth.get_access_token()
     fake_wechat.revoke_access_tokens(ONE)
     code = Secret(fake_wechat.phone_code("alice", ONE))
-    assert get_client().get_phone_number(code, openid).number.reveal() == "+8613800138001"
+    assert wxauth.get_client().get_phone_number(code, openid).number.reveal() == "+8613800138001"
     assert asked(fake_wechat) == {faults.TOKEN: 2, faults.PHONE: 2}
 
 
@@ -165,9 +167,9 @@ def test_a_login_by_code_never_touches_the_token(fake_wechat, client):
         body = {"code": fake_wechat.login_code("alice", ONE)}
         return client.post("/api/wxauth/login/", body, content_type="application/json")
 
-    with CaptureQueriesContext(connection) as captured:
+    with capture_statements() as statements:
         assert log_in().status_code == log_in().status_code == 200
-    assert not [query for query in captured if "accesstoken" in query["sql"].lower()]
+    assert not [sql for sql in statements if "accesstoken" in sql.lower()]
     assert asked(fake_wechat) == {faults.LOGIN: 2}
 
 
@@ -199,7 +201,7 @@ def test_a_token_is_resealed_with_the_newest_key(fake_wechat, settings):
         "ENCRYPTION_KEYS": [newest, *settings.WXAUTH["ENCRYPTION_KEYS"]],
     }
     AccessToken.objects.create(pk="wx-without-a-token")
-    assert [sums.unreadable for _, sums in keys.reseal()] == [0]
+    assert [sums.unreadable for _, sums in upkeep.reseal()] == [0]
     assert AccessToken.objects.get(pk=ONE).sealed_token[:9] != before[:9]
     assert wxauth.get_access_token() == fake_wechat.access_token(ONE).token
     assert asked(fake_wechat) == {faults.TOKEN: 1}

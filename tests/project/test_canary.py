@@ -17,6 +17,7 @@ import logging
 import pickle
 import sys
 from pathlib import Path
+from unittest import mock
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -26,11 +27,11 @@ from django.core.management import call_command
 from django.core.signals import got_request_exception
 from django.db import IntegrityError, connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.views.debug import ExceptionReporter
 
 from tests.rows import ONE, TWO
-from wxauth import wiring
+from tests.statements import capture_statements
+from wxauth import database, wiring
 from wxauth.adapter import Adapter
 from wxauth.authentication import TokenAuthentication, get_login
 from wxauth.conf import conf
@@ -38,19 +39,14 @@ from wxauth.crypto import keyring
 from wxauth.crypto.keyring import generate_key
 from wxauth.exceptions import DatabaseUnavailable
 from wxauth.models import Login, Person
-from wxauth.services import (
-    history,
-    keys,
-    linking,
-    login,
-    logout,
-    payloads,
-    phone,
-    profile,
-    transactions,
-)
-from wxauth.services.enclosures import Enclosure
-from wxauth.services.login import Device, LoggedIn, log_in
+from wxauth.services import upkeep
+from wxauth.services.data import opening, session_keys
+from wxauth.services.login import admission, by_code, entry, logout
+from wxauth.services.login.by_code import log_in
+from wxauth.services.login.enclosures import Enclosure
+from wxauth.services.login.entry import Device, LoggedIn
+from wxauth.services.login.exchange import get_app
+from wxauth.services.profile import phone, user_info
 from wxauth.signals import logged_in, signed_up
 from wxauth.testing import faults
 from wxauth.types import Secret, Session
@@ -72,7 +68,6 @@ class Watch:
         self.secrets = {}
         self.shown = 0
         self.hits = []
-        self.rendering = False
 
     def plant(self, name, text):
         # As it is, in a URL, in a repr of bytes, and without the padding that others cut off.
@@ -124,10 +119,10 @@ class Watch:
         trace = error.__traceback__
         while trace.tb_next and trace.tb_frame.f_code.co_filename.startswith(TESTS):
             trace = trace.tb_next
-        self.rendering = True  # Django's templates log what they do not find, page after page.
         report = ExceptionReporter(request, type(error), error, trace)
-        pages = report.get_traceback_html(), report.get_traceback_text()
-        self.rendering = False
+        # Django's templates log what they do not find, each time with all that they know.
+        with mock.patch.object(logging.getLogger("django.template"), "disabled", True):
+            pages = report.get_traceback_html(), report.get_traceback_text()
         for page in pages:
             self.look(f"{place}: debug page", page)
 
@@ -162,8 +157,6 @@ class Records(logging.Handler):
         self.watch = watch
 
     def emit(self, record):
-        if self.watch.rendering:
-            return
         place = f"log of {record.name}"
         self.watch.look(place, record.getMessage())
         self.watch.look(f"{place}, raw", repr({**vars(record), "exc_info": None}))
@@ -297,11 +290,12 @@ def hurried(monkeypatch, settings):
     transport.close()
 
 
+@pytest.mark.waits
 def test_whatever_wechat_does(watch, world, phone_app, hurried):
     for place, fault in FAULTS.items():
         code = Secret(world.login_code("alice", ONE))
         world.faults.add(fault)
-        raised(watch, place, lambda code=code: log_in(code=code, appid=ONE))
+        raised(watch, place, lambda code=code: log_in(app=get_app(ONE), code=code))
         world.faults.clear()
         code = world.login_code("alice", ONE)
         world.faults.add(fault)
@@ -311,6 +305,7 @@ def test_whatever_wechat_does(watch, world, phone_app, hurried):
     assert watch.hits == []
 
 
+@pytest.mark.waits
 def test_whatever_becomes_of_the_way_to_wechat(watch, world, phone_app, settings):
     for place, base in {
         "refused": "http://127.0.0.1:9",
@@ -320,19 +315,20 @@ def test_whatever_becomes_of_the_way_to_wechat(watch, world, phone_app, settings
     }.items():
         settings.WXAUTH = {**settings.WXAUTH, "API_BASE": base}
         code = world.login_code("alice", ONE)
-        raised(watch, place, lambda code=code: log_in(code=Secret(code), appid=ONE))
+        raised(watch, place, lambda code=code: log_in(app=get_app(ONE), code=Secret(code)))
         assert phone_app.log_in(code).status_code >= 500
     assert watch.hits == []
 
 
+@pytest.mark.waits
 def test_a_whole_life_leaves_no_trace(watch, world, phone_app, capfd):
-    with CaptureQueriesContext(connection) as captured:
+    with capture_statements() as statements:
         tokens = live(world, phone_app)
         call_command("wxauth_rotate_keys")
         call_command("wxauth_clear_expired")
-    for query in captured:
-        watch.look("SQL", query["sql"])
-    assert len(captured) > 50
+    for sql in statements:
+        watch.look("SQL", sql)
+    assert len(statements) > 50
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
@@ -413,8 +409,8 @@ def live(fake, phone_app):
 
 
 def test_bad_data_is_refused_without_a_trace(watch, world):
-    row = log_in(code=Secret(world.login_code("alice", ONE)), appid=ONE).login
-    others = log_in(code=Secret(world.login_code("bob", ONE)), appid=ONE).login
+    row = log_in(app=get_app(ONE), code=Secret(world.login_code("alice", ONE))).login
+    others = log_in(app=get_app(ONE), code=Secret(world.login_code("bob", ONE))).login
     world.add_person("bob", phone=PHONE)
     number = world.phone_data("alice", ONE)
     phone.take_encrypted(login=row, encrypted_data=number["encryptedData"], iv=number["iv"])
@@ -428,15 +424,15 @@ def test_bad_data_is_refused_without_a_trace(watch, world):
         "no UTF-8": world.encrypt(PLAINTEXT.encode() + b"\xff", "alice", ONE),
     }.items():
         parts = {"login": row, "encrypted_data": sent["encryptedData"], "iv": sent["iv"]}
-        for take in (payloads.open_data, phone.take_encrypted, profile.take_user_info):
-            if not (take is payloads.open_data and place == "no number"):
+        for take in (opening.open_data, phone.take_encrypted, user_info.take_user_info):
+            if not (take is opening.open_data and place == "no number"):
                 raised(watch, place, lambda take=take, parts=parts: take(**parts))
     sent = world.phone_data("bob", ONE)
     raised(watch, "taken", lambda: phone.take_encrypted(
         login=others, encrypted_data=sent["encryptedData"], iv=sent["iv"]
     ))  # fmt: skip
     signed = json.dumps({"nickName": "A"})
-    raised(watch, "signature", lambda: payloads.open_raw_data(
+    raised(watch, "signature", lambda: opening.open_raw_data(
         login=row, raw_data=signed, signature="0" * 40
     ))  # fmt: skip
     assert watch.hits == []
@@ -453,21 +449,21 @@ def objection(*args, **kwargs):
 
 
 CORNERS = [
-    (linking, "admit"),
-    (linking, "get_adapter"),
-    (history, "get_keyring"),
-    (login, "token_digest"),
-    (login, "new_token"),
-    (login, "_note_visit"),
-    (login, "get_adapter"),
-    (login.enclosures, "take_in"),
+    (admission, "admit"),
+    (admission, "get_adapter"),
+    (session_keys, "get_keyring"),
+    (entry, "token_digest"),
+    (entry, "new_token"),
+    (entry, "_note_visit"),
+    (by_code, "get_adapter"),
+    (by_code.enclosures, "take_in"),
     (Login.objects, "create"),
     (phone, "_write"),
     (phone, "get_lookup_key"),
     (phone, "get_keyring"),
-    (profile, "_write"),
-    (payloads.payload, "decrypt"),
-    (payloads.payload, "check_watermark"),
+    (user_info, "_write"),
+    (opening.payload, "decrypt"),
+    (opening.payload, "check_watermark"),
 ]
 
 
@@ -476,7 +472,7 @@ CORNERS = [
 def test_a_bug_inside_a_login_shows_nothing(
     watch, world, phone_app, monkeypatch, owner, name, failure
 ):
-    monkeypatch.setattr(transactions.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(database.time, "sleep", lambda seconds: None)
     number, info = world.phone_data("alice", ONE), world.user_info("alice", ONE, real=True)
     enclosed = {**number, "rawData": info["rawData"], "signature": info["signature"]}
     code = world.login_code("alice", ONE)
@@ -490,10 +486,10 @@ def test_a_bug_beside_a_token_shows_nothing(watch, world, phone_app, monkeypatch
     token = phone_app.log_in(world.login_code("alice", ONE)).json()["token"]
     number = world.phone_data("alice", ONE)
     for owner, name, (method, path, body) in [
-        (phone, "reveal", ("GET", "me/", None)),
-        (profile, "set_nickname", ("POST", "me/", {"nickname": "A"})),
+        (phone, "read", ("GET", "me/", None)),
+        (user_info, "set_nickname", ("POST", "me/", {"nickname": "A"})),
         (phone, "keep", ("POST", "me/phone/", number)),
-        (payloads, "open_data", ("POST", "decrypt/", number)),
+        (opening, "open_data", ("POST", "decrypt/", number)),
         (logout, "_announce", ("POST", "logout/all/", None)),
     ]:
         with monkeypatch.context() as patch:
@@ -508,7 +504,7 @@ class Colliding(Adapter):
 
 
 def test_a_database_that_refuses_shows_nothing(watch, world, phone_app, settings, monkeypatch):
-    monkeypatch.setattr(transactions.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(database.time, "sleep", lambda seconds: None)
     token = phone_app.log_in(world.login_code("alice", ONE)).json()["token"]
     code = Secret(world.login_code("alice", ONE))
     address = connection.settings_dict
@@ -516,14 +512,14 @@ def test_a_database_that_refuses_shows_nothing(watch, world, phone_app, settings
     connection.close()
     address.update({"NAME": "/nowhere/wxauth", "PORT": "9"})
     try:
-        raised(watch, "down", lambda: log_in(code=code, appid=ONE), DatabaseUnavailable)
+        raised(watch, "down", lambda: log_in(app=get_app(ONE), code=code), DatabaseUnavailable)
         assert phone_app.send("GET", "me/", None, token).status_code == 503
     finally:
         connection.close()
         address.update(real)
     settings.WXAUTH = {**settings.WXAUTH, "ADAPTER": f"{__name__}.Colliding"}
     code = Secret(world.login_code("eve", ONE))
-    raised(watch, "violated", lambda: log_in(code=code, appid=ONE), IntegrityError)
+    raised(watch, "violated", lambda: log_in(app=get_app(ONE), code=code), IntegrityError)
     assert watch.hits == []
 
 
@@ -545,14 +541,14 @@ def test_a_wrong_setting_shows_nothing(watch, world, settings):
 
 def test_a_lost_key_shows_nothing(watch, world, settings):
     code = Secret(world.login_code("alice", ONE))
-    row = log_in(code=code, appid=ONE).login
+    row = log_in(app=get_app(ONE), code=code).login
     number = world.phone_data("alice", ONE)
     phone.take_encrypted(login=row, encrypted_data=number["encryptedData"], iv=number["iv"])
     settings.WXAUTH = {**settings.WXAUTH, "ENCRYPTION_KEYS": [generate_key()]}
-    raised(watch, "session_key", lambda: payloads.open_data(
+    raised(watch, "session_key", lambda: opening.open_data(
         login=row, encrypted_data=number["encryptedData"], iv=number["iv"]
     ))  # fmt: skip
-    assert phone.reveal(row.person) is None
+    assert phone.read(row.person) is None
     stream = io.StringIO()
     raised(watch, "rotation", lambda: call_command("wxauth_rotate_keys", stdout=stream))
     watch.look("rotation", stream.getvalue())
@@ -564,6 +560,7 @@ class Stumbles(Adapter):
         bug()
 
 
+@pytest.mark.waits
 def test_a_number_by_code_leaves_no_trace(watch, world, phone_app, settings, monkeypatch):
     """The number in what WeChat answers, and the access_token that it was asked with."""
     watch.plant("access_token", world.access_token(ONE).token)
@@ -576,7 +573,7 @@ def test_a_number_by_code_leaves_no_trace(watch, world, phone_app, settings, mon
     token = entered.json()["token"]
     first = phone_app.send("POST", "me/phone/", {"phone_code": code()}, token, mine)
     assert first.json()["phone"].endswith(PHONE)
-    row = log_in(code=Secret(world.login_code("alice", ONE)), appid=ONE).login
+    row = log_in(app=get_app(ONE), code=Secret(world.login_code("alice", ONE))).login
     for place, fault in {
         "errcode": faults.Errcode(99999, f"{PHONE} {APP_SECRET}"),
         "no watermark": faults.PhoneInfo(missing=["watermark"]),
@@ -594,7 +591,7 @@ def test_a_number_by_code_leaves_no_trace(watch, world, phone_app, settings, mon
     for mode in ("always", "phone"):
         for owner, name in [
             (phone, "_write"), (phone, "_take_over"), (phone, "count"), (phone, "keep"),
-            (phone, "get_keyring"), (linking, "get_adapter"), (phone.events, "record"),
+            (phone, "get_keyring"), (admission, "get_adapter"), (phone.events, "record"),
         ]:  # fmt: skip
             settings.WXAUTH = {**settings.WXAUTH, "SIGNUP": mode}
             with monkeypatch.context() as patch:
@@ -612,12 +609,12 @@ def test_a_number_by_code_leaves_no_trace(watch, world, phone_app, settings, mon
 
 
 def test_no_object_says_what_it_knows(watch, world):
-    done = log_in(code=Secret(world.login_code("alice", ONE)), appid=ONE)
+    done = log_in(app=get_app(ONE), code=Secret(world.login_code("alice", ONE)))
     watch.plant("token", done.token.reveal())
     number = world.phone_data("alice", ONE)
     phone.take_encrypted(login=done.login, encrypted_data=number["encryptedData"], iv=number["iv"])
     row, person = Login.objects.get(), Person.objects.get()
-    client = wiring.get_client(ONE)
+    client = wiring.get_client(get_app(ONE))
     objects = [
         Secret(APP_SECRET),
         conf.get_app(ONE),
@@ -631,7 +628,7 @@ def test_no_object_says_what_it_knows(watch, world):
         row, row.via, row.via.identity, person, person.user,
         wiring.get_keyring(), wiring.get_lookup_key(), wiring.get_adapter(),
         client, wiring.get_transport(), TokenAuthentication(),
-        linking.Admission(row.via, True), keys.Resealed(), keys.Cleared(),
+        admission.Admission(row.via, True), upkeep.Resealed(), upkeep.Cleared(),
         keyring.Unsealable(), phone.get_number({"countryCode": "86", "purePhoneNumber": PHONE}),
     ]  # fmt: skip
     for thing in objects:
@@ -651,7 +648,7 @@ def test_a_secret_is_not_copied_out_of_the_process():
 def test_a_token_shows_in_no_frame_of_its_check(watch, world, phone_app, monkeypatch):
     """Channels, plain views: whoever asks for a login while the database is down gets its error."""
     token = phone_app.log_in(world.login_code("alice", ONE)).json()["token"]
-    monkeypatch.setattr(Login.objects, "for_digest", bug)
+    monkeypatch.setattr(Login.objects, "find", bug)
     raised(watch, "token check", lambda: get_login(token), RuntimeError)
     assert phone_app.send("GET", "me/", None, token).status_code == 500
     assert watch.hits == []

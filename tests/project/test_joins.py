@@ -23,13 +23,14 @@ from tests.project.test_races import (
     processes,  # noqa: F401 - a fixture
     room_for_everybody,  # noqa: F401 - a fixture
     rows,
-    together,
 )
 from tests.rows import make_openid
 from tests.shop.models import Order
+from tests.together import together
 from wxauth.authentication import get_login
 from wxauth.models import Conflict, Event, Identity, Merge, OpenId, Person
-from wxauth.services import linking, merging
+from wxauth.services.login import admission
+from wxauth.services.merging import merges
 from wxauth.signals import conflict_found, merged
 
 ROOT = Path(__file__).parents[2]
@@ -146,6 +147,7 @@ def test_two_users_who_both_have_something_are_noted_once(fake_wechat, heard, is
         clear()
 
 
+@pytest.mark.waits
 def test_eight_processes_meet_one_person_in_two_apps(fake_wechat, processes):  # noqa: F811
     for number in range(ROUNDS):
         name = fake_wechat.add_person(f"traveller-{number}", unionid=f"union-{number}").name
@@ -190,10 +192,10 @@ def test_two_users_who_cross(fake_wechat, four_apps, heard, isolation):
         (left,) = enter(fake_wechat, [(names[0], ONE)])
         (right,) = enter(fake_wechat, [(names[1], TWO)])
         (west,) = enter(fake_wechat, [(names[0], THREE)])
-        merging.merge(source=west["user"]["id"], target=left["user"]["id"], actor="test")
+        merges.merge(source=west["user"]["id"], target=left["user"]["id"], actor="test")
         bind(fake_wechat, names[1], None, "west")
         (lone,) = enter(fake_wechat, [(names[1], FOUR)])
-        merging.merge(source=lone["user"]["id"], target=right["user"]["id"], actor="test")
+        merges.merge(source=lone["user"]["id"], target=right["user"]["id"], actor="test")
         bind(fake_wechat, names[0], f"east-{number}", "east")
         bind(fake_wechat, names[1], f"west-{number}", "west")
         heard.clear()
@@ -272,7 +274,7 @@ def test_a_merge_that_is_the_victim_of_a_deadlock_happens_once(heard):
 
     def merge():
         try:
-            done.append(merging.merge(source=one.pk, target=other.pk, actor="test"))
+            done.append(merges.merge(source=one.pk, target=other.pk, actor="test"))
         finally:
             connections.close_all()
 
@@ -310,8 +312,8 @@ def test_a_merge_and_its_undoing_do_not_lose_a_login(fake_wechat):
 
     def back_and_forth():
         for _ in range(3):
-            done = merging.merge(source=left, target=right, actor="test")
-            merging.undo(merge_id=done.pk, actor="test")
+            done = merges.merge(source=left, target=right, actor="test")
+            merges.undo(merge_id=done.pk, actor="test")
 
     together([*(visit(name) for name in names * 2), back_and_forth])
 
@@ -329,15 +331,16 @@ import django
 from django.conf import settings
 settings.DATABASES["default"]["NAME"] = sys.argv[1]
 django.setup()
-from wxauth.services import merging
+from wxauth.services.merging import accounts, merges
 def die(*args, **kwargs):
     print("in the middle", flush=True)
     os.kill(os.getpid(), 9)
-merging._take_block = die
-merging.merge(source=sys.argv[2], target=sys.argv[3], actor="test")
+accounts._take_block = die
+merges.merge(source=sys.argv[2], target=sys.argv[3], actor="test")
 """
 
 
+@pytest.mark.waits
 def test_a_merge_that_is_killed_in_the_middle_leaves_nothing_half_done():
     one, other = (make_openid(name).identity.person for name in ("alice", "bob"))
     Order.objects.create(user=one.user, text="tea")
@@ -354,7 +357,7 @@ def test_a_merge_that_is_killed_in_the_middle_leaves_nothing_half_done():
     assert Identity.objects.get(unionid="union-alice").person_id == one.pk
     assert not Merge.objects.exists()
     # And nothing holds it up now.
-    merging.merge(source=one.pk, target=other.pk, actor="test")
+    merges.merge(source=one.pk, target=other.pk, actor="test")
     assert Order.objects.get().user_id == other.pk
 
 
@@ -365,6 +368,6 @@ def test_an_identity_that_got_an_openid_meanwhile_stays():
     new = Identity.objects.create(person=person, platform="default", unionid="new")
     make_openid("alice", appid=TWO, identity=old)
     with transaction.atomic():
-        assert not linking.rehome(openid, old, new)
+        assert not admission.rehome(openid, old, new)
     assert Identity.objects.filter(pk=old.pk).exists()
     assert OpenId.objects.filter(identity=old).count() == 1

@@ -19,9 +19,11 @@ def make(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.waits
 def test_make_alone_lists_every_target():
     targets = {line.split()[0] for line in make().splitlines()}
-    assert targets == {"help", "setup", "run", "test", "test-all", "versions", "lint", "lock"}
+    tests = {"test", "test-all", "mutants", "versions", "lint", "bench"}
+    assert targets == {"help", "setup", "run", *tests, "lock"}
 
 
 @pytest.mark.parametrize(
@@ -31,14 +33,18 @@ def test_make_alone_lists_every_target():
         ("test", ["-m pytest"]),
         ("test-all", ["tests/databases.py"]),
         ("versions", [".venv/bin/nox"]),
+        ("bench", ["-m bench"]),
+        ("mutants", ["tests/mutants.py"]),
         ("lint", ["ruff check", "ruff format --check", "mypy", "lint-imports"]),
     ],
 )
+@pytest.mark.waits
 def test_a_target_does_what_it_says(target: str, commands: list[str]):
     lines = make("-n", target, "HOST=0.0.0.0", "PORT=9000")
     assert all(command in lines for command in commands)
 
 
+@pytest.mark.waits
 def test_a_fresh_clone_makes_its_own_environment(tmp_path: Path):
     for name in ("Makefile", "requirements"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -48,7 +54,7 @@ def test_a_fresh_clone_makes_its_own_environment(tmp_path: Path):
     assert found == sorted(found)
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "databases"])
+@pytest.mark.parametrize("name", ["run", "dev", "databases", "bench", "security"])
 def test_every_pinned_version_has_a_hash_and_no_index_is_named(name: str):
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]

@@ -30,7 +30,10 @@ def test_an_unknown_path_elsewhere_is_the_projects_page(client: Client):
     assert "页面不存在" in response.content.decode()
 
 
-def test_a_forbidden_host_gets_json_from_the_api(client: Client):
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_forbidden_host_gets_json_from_the_api(client: Client, settings: Any, debug: bool):
+    """Under DEBUG too, where Django has a page of its own for it."""
+    settings.DEBUG = debug
     response = client.post("/api/wxauth/login/", headers={"Host": "eve.example"})
     assert response.status_code == 400
     assert response.json().keys() == KEYS

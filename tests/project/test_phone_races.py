@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from tests.project.test_races import ROUNDS, clear, together
+from tests.project.test_races import ROUNDS, clear
 from tests.rows import make_login
+from tests.together import together
 from wxauth.adapter import Adapter
 from wxauth.exceptions import Conflict, DatabaseUnavailable
 from wxauth.models import Event, Login, Person
-from wxauth.services import phone
+from wxauth.services.profile import phone
 from wxauth.types import Secret
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,7 +47,7 @@ def owners():
         columns = (person.phone_hash, person.phone_tail, person.sealed_phone)
         assert len({bool(column) for column in columns}) == 1
         if person.phone_hash:
-            found[phone.reveal(person)] = person.pk
+            found[phone.read(person).reveal()] = person.pk
     return found
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, connections, transaction
 from django.test import Client
 
+from tests.together import together
 from wxauth.models import Identity, Login, OpenId, Person
 
 ROOT = Path(__file__).parents[2]
@@ -31,26 +31,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def room_for_everybody(settings):
     """What is tried is the database: nobody is turned away before it, however slow the machine."""
     settings.WXAUTH = {**settings.WXAUTH, "CONCURRENCY": 64}
-
-
-def together(calls):
-    """Make all calls at the same moment, each in a thread with connections of its own."""
-    gate = threading.Barrier(len(calls))
-    results = [None] * len(calls)
-
-    def make(place, call):
-        gate.wait()
-        try:
-            results[place] = call()
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=make, args=numbered) for numbered in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def log_in(fake, name, appid=ONE):
@@ -129,6 +109,7 @@ def processes(fake_wechat):
         yield started
 
 
+@pytest.mark.waits
 def test_eight_processes_make_one_user_of_a_stranger(fake_wechat, processes):
     for name in strangers(fake_wechat):
         rounds = [
@@ -168,6 +149,13 @@ def test_one_person_in_two_apps_at_the_same_moment_is_one_user(fake_wechat):
         clear()
 
 
+#: MySQL has dropped MariaDB's name of it, and the other way round.
+LEVEL = {
+    "postgresql": "SHOW transaction_isolation",
+    "mysql": "SHOW VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')",
+}
+
+
 @pytest.fixture(params=["repeatable read", "serializable"])
 def isolation(request):
     """New connections start their transactions at a stricter level than the default."""
@@ -187,9 +175,8 @@ def isolation(request):
 def test_stricter_isolation_makes_one_user_too(fake_wechat, isolation):
     def level():
         with transaction.atomic(), connection.cursor() as cursor:
-            shown = "SHOW transaction_isolation"
-            cursor.execute(shown if connection.vendor == "postgresql" else "SELECT @@tx_isolation")
-            return cursor.fetchone()[0].lower().replace("-", " ")
+            cursor.execute(LEVEL[connection.vendor])
+            return cursor.fetchone()[-1].lower().replace("-", " ")
 
     assert together([level]) == [isolation]
     for name in strangers(fake_wechat):

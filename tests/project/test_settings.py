@@ -43,6 +43,8 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_with_nothing_set_it_is_development_against_the_sandbox(load: Any):
     settings = load()
     assert settings["DEBUG"] is True
+    # Django's own rule, then: this machine, under its own names.
+    assert settings["ALLOWED_HOSTS"] == []
     assert settings["WXAUTH"]["SANDBOX"] is True
     assert "APPS" not in settings["WXAUTH"]
     assert settings["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
@@ -143,9 +145,22 @@ def test_options_in_the_database_url_come_first(load: Any):
     assert database["OPTIONS"] == {"connect_timeout": 9, "charset": "utf8mb4"}
 
 
+def test_postgresql_prepares_statements_unless_a_pooler_forbids_it(load: Any):
+    def options(query: str) -> dict[str, Any]:
+        url = f"postgres://u@h/d{query}"
+        found: dict[str, Any] = load(DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
+        return found
+
+    prepared = {"connect_timeout": 3, "server_side_binding": True, "prepare_threshold": 5}
+    assert options("") == prepared
+    assert options("?server_side_binding=0") == {**prepared, "server_side_binding": 0}
+    # A pooler gives every transaction another connection.
+    assert options("?DISABLE_SERVER_SIDE_CURSORS=True") == {"connect_timeout": 3}
+
+
 def test_a_redis_that_hangs_is_given_up_quickly(load: Any):
     options = load(CACHE_URL="redis://127.0.0.1:6379/0")["CACHES"]["default"]["OPTIONS"]
-    assert options == {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
+    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (0.25, 0.25)
 
 
 def test_every_variable_of_the_settings_is_in_the_example_file():
@@ -170,6 +185,7 @@ def manage(environment: dict[str, str]) -> Any:
     return manage
 
 
+@pytest.mark.waits
 def test_without_debug_check_names_everything_that_is_missing(manage: Any):
     done = manage("check", "--deploy", DEBUG="False")
     assert done.returncode == 1
@@ -178,12 +194,14 @@ def test_without_debug_check_names_everything_that_is_missing(manage: Any):
         assert name in errors
 
 
+@pytest.mark.waits
 def test_a_complete_production_environment_passes_every_check(manage: Any):
     done = manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout
 
 
+@pytest.mark.waits
 def test_json_logs_are_one_object_a_line(manage: Any):
     script = (
         "import logging, django; django.setup();"

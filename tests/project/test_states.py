@@ -36,7 +36,10 @@ from wxauth.exceptions import (
 )
 from wxauth.models import Conflict as Pending
 from wxauth.models import Event, Identity, Login, Merge, OpenId, Person
-from wxauth.services import identities, login, logout, merging, phone
+from wxauth.services.login import by_code, exchange, linking, logout
+from wxauth.services.login.exchange import get_app
+from wxauth.services.merging import merges
+from wxauth.services.profile import phone
 from wxauth.types import Secret, Session
 from wxauth.wiring import get_adapter
 
@@ -63,14 +66,14 @@ class WeChat:
     def openid(self, person, appid):
         return f"openid-{person}-{appid}"
 
-    def client(self, appid):
+    def client(self, app):
         wechat = self
 
         class Client:
             def code2session(self, code):
                 person = code.reveal()
-                unionid = wechat.unionids.get((person, APPS[appid]))
-                return Session(wechat.openid(person, appid), Secret(SESSION_KEY), unionid)
+                unionid = wechat.unionids.get((person, APPS[app.appid]))
+                return Session(wechat.openid(person, app.appid), Secret(SESSION_KEY), unionid)
 
         return Client()
 
@@ -84,8 +87,7 @@ class Lives(RuleBasedStateMachine):
         self.atomic.__enter__()
         self.wechat = WeChat()
         self.patch = pytest.MonkeyPatch()
-        for module in (login, identities):
-            self.patch.setattr(module, "get_client", self.wechat.client)
+        self.patch.setattr(exchange, "get_client", self.wechat.client)
         #: Users whom wxauth has made.
         self.made = set()
         #: Who was put together on purpose, by a user or by the staff; everybody with oneself.
@@ -135,7 +137,7 @@ class Lives(RuleBasedStateMachine):
         disposable = self.disposable()
         events = Event.objects.count()
         try:
-            done = login.log_in(code=Secret(person), appid=appid, signup=signup)
+            done = by_code.log_in(app=get_app(appid), code=Secret(person), signup=signup)
         except (Blocked, NotRegistered):
             return
         key = done.login.person_id
@@ -158,7 +160,7 @@ class Lives(RuleBasedStateMachine):
         before = self.owners()
         owned = self.accounts(caller.person_id)
         try:
-            done = identities.link(user=caller.person.user, code=Secret(person), appid=appid)
+            done = linking.link(app=get_app(appid), user=caller.person.user, code=Secret(person))
         except Conflict:
             assert self.owners() == before
             return
@@ -176,7 +178,7 @@ class Lives(RuleBasedStateMachine):
         before = self.owners()
         owned = self.accounts(user)
         try:
-            done = identities.link(user=host, code=Secret(person), appid=appid)
+            done = linking.link(app=get_app(appid), user=host, code=Secret(person))
         except (Conflict, Blocked):
             assert self.owners() == before
             return
@@ -188,10 +190,10 @@ class Lives(RuleBasedStateMachine):
         caller = self.caller(token)
         if caller is None:
             return
-        rows = identities.list_identities(login=caller)
+        rows = linking.list_identities(login=caller)
         identity = rows[which % len(rows)]
         try:
-            identities.unlink(login=caller, identity_id=identity.pk)
+            linking.unlink(login=caller, identity_id=identity.pk)
         except LastIdentity:
             assert len(rows) == 1
             assert Identity.objects.filter(pk=identity.pk).exists()
@@ -228,7 +230,7 @@ class Lives(RuleBasedStateMachine):
             return
         names = self.accounts(source.pk) | self.accounts(target.pk)
         try:
-            merging.merge(source=source.pk, target=target.pk, actor="staff")
+            merges.merge(source=source.pk, target=target.pk, actor="staff")
         except MergeRefused:
             return
         self.put_together(names)
@@ -241,7 +243,7 @@ class Lives(RuleBasedStateMachine):
             return
         before = self.everything()
         with suppress(MergeRefused):
-            merging.preview(source=source.pk, target=target.pk)
+            merges.preview(source=source.pk, target=target.pk)
         assert self.everything() == before
 
     @rule(which=st.integers(0, 3))
@@ -251,7 +253,7 @@ class Lives(RuleBasedStateMachine):
             return
         before = self.everything()
         try:
-            merging.undo(merge_id=done[which % len(done)].pk, actor="staff")
+            merges.undo(merge_id=done[which % len(done)].pk, actor="staff")
         except MergeRefused:
             assert self.everything() == before
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
+from functools import partial
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
@@ -28,37 +28,25 @@ def main() -> None:
     settings.WXAUTH = {**settings.WXAUTH, "SANDBOX": False, "API_BASE": chosen["api_base"]}
     django.setup()
 
-    from django.db import connections
-
+    from tests.together import together
     from wxauth.exceptions import WxauthError
     from wxauth.wiring import get_access_tokens
 
-    def ask(place: int, seconds: float) -> None:
-        gate.wait()
+    def ask(seconds: float) -> tuple[str, float]:
         begun = time.monotonic()
         try:
-            answers[place] = get_access_tokens().get(APPID, seconds=seconds).reveal()
+            answer = get_access_tokens().get(APPID, seconds=seconds).reveal()
         except WxauthError as error:
-            answers[place] = type(error).__name__
-        finally:
-            waits[place] = time.monotonic() - begun
-            connections.close_all()
+            answer = type(error).__name__
+        return answer, time.monotonic() - begun
 
     print("ready", flush=True)
     for line in sys.stdin:
         round_ = json.loads(line)
         later = round_["later"]
         get_access_tokens()._clock = lambda later=later: time.time() + later  # type: ignore[misc]
-        count = round_["threads"]
-        answers, waits = [""] * count, [0.0] * count
-        gate = threading.Barrier(count)
-        threads = [
-            threading.Thread(target=ask, args=(place, round_["seconds"])) for place in range(count)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        asked = together([partial(ask, round_["seconds"])] * round_["threads"])
+        answers, waits = zip(*asked, strict=True)
         print(json.dumps([answers, max(waits)]), flush=True)
 
 

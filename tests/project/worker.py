@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
+from functools import partial
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
@@ -30,6 +30,8 @@ def main() -> None:
     from django.db import connections
     from django.test import Client
 
+    from tests.together import together
+
     def send(request: dict[str, str]) -> list[object]:
         token = request.get("token")
         begun = time.monotonic()
@@ -42,24 +44,6 @@ def main() -> None:
         )
         seconds = time.monotonic() - begun
         return [answer.status_code, answer.json().get("code"), seconds]
-
-    def at_once(requests: list[dict[str, str]]) -> list[object]:
-        gate = threading.Barrier(len(requests))
-        answers: list[object] = [None] * len(requests)
-
-        def run(place: int) -> None:
-            gate.wait()
-            try:
-                answers[place] = send(requests[place])
-            finally:
-                connections.close_all()
-
-        threads = [threading.Thread(target=run, args=[place]) for place in range(len(requests))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return answers
 
     def paced(requests: list[dict[str, str]], every: float) -> list[object]:
         answers = []
@@ -76,7 +60,11 @@ def main() -> None:
     for line in sys.stdin:
         round_ = json.loads(line)
         requests, every = round_["requests"], round_.get("every")
-        print(json.dumps(paced(requests, every) if every else at_once(requests)), flush=True)
+        if every:
+            answers = paced(requests, every)
+        else:
+            answers = together([partial(send, request) for request in requests])
+        print(json.dumps(answers), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from django.db import (
     transaction,
 )
 
+from wxauth import database
 from wxauth.exceptions import DatabaseUnavailable, NotFound
 from wxauth.services import transactions
 
@@ -27,7 +28,7 @@ TRANSIENT = [OperationalError, InterfaceError, InternalError]
 def no_pause(monkeypatch):
     """What was waited between two tellings, in place of waiting."""
     pauses = []
-    monkeypatch.setattr(transactions.time, "sleep", pauses.append)
+    monkeypatch.setattr(database.time, "sleep", pauses.append)
     return pauses
 
 

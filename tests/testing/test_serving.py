@@ -13,6 +13,8 @@ import pytest
 
 from .conftest import Http, login_path
 
+pytestmark = pytest.mark.waits
+
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = '{"people": [{"name": "carol", "openid": "oCarol"}]}'
 SETTINGS = """

@@ -6,11 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytestmark = pytest.mark.waits
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,9 +58,9 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
 class Dev:
     """A running ``manage.py dev``, read up to the end of its greeting."""
 
-    def __init__(self, environment: dict[str, str], port: int) -> None:
+    def __init__(self, environment: dict[str, str], port: int, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "dev", "--port", str(port)],
+            [sys.executable, "manage.py", "dev", "--port", str(port), *arguments],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -125,6 +129,40 @@ def test_the_password_is_shown_once_and_lets_the_admin_in(
     again.end(signal.SIGTERM)
     assert password not in again.said
     assert "changepassword admin" in again.said
+
+
+def test_eves_web_page_reaches_nothing_by_a_name_of_its_own(dev: Dev, port: int):
+    """DNS rebinding: a page that the developer visits gives its own name this machine's address."""
+    for offset, path in ((0, "/api/wxauth/me/"), (1, "/sandbox/code"), (1, "/")):
+        for host in ("eve.example", f"eve.example:{port + offset}", "127.0.0.1.eve.example"):
+            status, body = ask(f"http://127.0.0.1:{port + offset}{path}", host)
+            assert status in {400, 421}, (path, host)
+            assert len(body) < 1000
+    assert ask(f"http://127.0.0.1:{port + 1}/sandbox/code", "localhost")[0] == 200
+    assert "Attention" not in dev.said
+
+
+def test_an_open_host_says_what_it_opens_and_lets_a_phone_in(project: dict[str, str], port: int):
+    manage(project, "migrate", "-v0")
+    dev = Dev(project, port, "--host", "0.0.0.0")
+    try:
+        (line,) = [line for line in dev.said.splitlines() if line.startswith("Attention")]
+        name = line.partition("under ")[2].partition(",")[0]
+        me = f"http://127.0.0.1:{port}/api/wxauth/me/"
+        assert ask(me, f"{name}:{port}")[0] == 401
+        assert ask(me, "eve.example")[0] == 400
+    finally:
+        dev.end(signal.SIGTERM)
+
+
+def ask(url: str, host: str) -> tuple[int, bytes]:
+    request = urllib.request.Request(url, headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
 
 
 def test_when_the_sandbox_dies_the_server_ends_too(dev: Dev, port: int):

@@ -11,7 +11,7 @@ from wxauth.exceptions import DatabaseUnavailable, WeChatTimeout, WeChatUnavaila
 from wxauth.types import Secret
 from wxauth.wechat.access_token import AccessTokens, Stored
 from wxauth.wechat.gate import Gate
-from wxauth.wechat.source import OwnTokens
+from wxauth.wechat.source import OwnAccessTokens
 
 APPID = "wx1111111111111111"
 
@@ -350,7 +350,7 @@ def test_no_token_is_seen_in_what_is_printed(tokens, store):
 
 def test_a_projects_own_source_is_asked_each_time():
     given = iter(["one", "two"])
-    own = OwnTokens(lambda appid: f"{appid} {next(given)}", Gate(8))
+    own = OwnAccessTokens(lambda appid: f"{appid} {next(given)}", Gate(8))
     assert own.get("wx1", seconds=30).reveal() == "wx1 one"
     assert own.refused("wx1", Secret("wx1 one"), seconds=30).reveal() == "wx1 two"
 
@@ -358,7 +358,7 @@ def test_a_projects_own_source_is_asked_each_time():
 @pytest.mark.parametrize("bad", [None, "", 5, b"token"])
 def test_a_source_that_gives_no_text_is_unavailable(bad):
     with pytest.raises(WeChatUnavailable):
-        OwnTokens(lambda appid: bad, Gate(8)).get("wx1", seconds=30)
+        OwnAccessTokens(lambda appid: bad, Gate(8)).get("wx1", seconds=30)
 
 
 def test_a_source_that_fails_is_logged_without_its_words(caplog):
@@ -366,7 +366,7 @@ def test_a_source_that_fails_is_logged_without_its_words(caplog):
         raise RuntimeError("canary")
 
     with pytest.raises(WeChatUnavailable) as caught:
-        OwnTokens(fail, Gate(8)).get("wx1", seconds=30)
+        OwnAccessTokens(fail, Gate(8)).get("wx1", seconds=30)
     assert "RuntimeError" in caplog.text
     assert "canary" not in caplog.text + str(caught.value)
     assert caught.value.__context__ is None
@@ -380,7 +380,7 @@ def test_a_source_that_hangs_holds_as_many_threads_as_there_are_places_and_nobod
         hanging.wait(30)
         return "late"
 
-    own = OwnTokens(hang, Gate(2))
+    own = OwnAccessTokens(hang, Gate(2))
     for _ in range(2):
         with pytest.raises(WeChatUnavailable, match="gave no"):
             own.get("wx1", seconds=0.05)

@@ -207,7 +207,7 @@ def test_of_the_errmsg_an_address_is_shown_and_nothing_else(errmsg, address, cap
     assert caplog.text.count("WeChat saw") == bool(address)
 
 
-@pytest.mark.parametrize("errcode", [-1, 40029, 45011, 50002])
+@pytest.mark.parametrize("errcode", [-1, 40029, 50002])
 def test_what_is_not_the_operators_business_is_not_logged(caplog, errcode):
     with pytest.raises(WxauthError):
         exchange({"errcode": errcode})

@@ -37,13 +37,13 @@ def test_a_lone_surrogate_is_sent_and_not_raised(serve, connect, wire):
 def test_the_libraries_above_see_stars(serve, connect, wire, monkeypatch):
     seen = []
     transport = connect(serve(wire.always(wire.reply(b"{}"))).url)
-    send = transport._session.send
+    send = transport._adapter.send
 
     def spy(request, **options):
         seen.append((request.url, request.body, dict(request.headers)))
         return send(request, **options)
 
-    monkeypatch.setattr(transport._session, "send", spy)
+    monkeypatch.setattr(transport._adapter, "send", spy)
     transport.post("/x", TOKEN, {"code": Secret("c0de")})
     ((url, body, headers),) = seen
     assert "t0ken" not in url
@@ -60,6 +60,7 @@ def test_less_time_than_the_deadline_may_be_given(serve, connect):
         transport.get("/x", {}, seconds=0.2)
 
 
+@pytest.mark.waits
 def test_a_self_signed_certificate_is_named_for_what_it_usually_is(serve, connect, wire, tls):
     server = serve(wire.always(wire.reply(b"{}")), tls)
     with pytest.raises(WeChatUnavailable, match=r"self-signed certificate.*开放接口服务"):
@@ -67,12 +68,13 @@ def test_a_self_signed_certificate_is_named_for_what_it_usually_is(serve, connec
     assert server.heads == []
 
 
+@pytest.mark.waits
 def test_another_trouble_with_tls_is_not(serve, connect, wire, certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     server = serve(wire.always(wire.reply(b"{}")), context)
     transport = connect(server.url.replace("127.0.0.1", "localhost"), deadline=5)
-    transport._session.verify = str(certificate[0])
+    transport._adapter.verify = str(certificate[0])
     with pytest.raises(WeChatUnavailable) as caught:
         transport.get("/x", {})
     assert "TLS failed" in str(caught.value)

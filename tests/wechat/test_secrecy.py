@@ -132,6 +132,7 @@ def test_no_connection_shows_no_secret(connect, everything_logged):
     assert_clean(everything_logged())
 
 
+@pytest.mark.waits
 def test_a_refused_certificate_shows_no_secret(serve, connect, wire, tls, everything_logged):
     server = serve(wire.always(wire.reply(b"{}")), tls)
     client = WeChatClient(App("wx1", Secret(SECRET)), connect(server.url, deadline=5))
@@ -141,6 +142,7 @@ def test_a_refused_certificate_shows_no_secret(serve, connect, wire, tls, everyt
     assert_clean(everything_logged())
 
 
+@pytest.mark.waits
 def test_a_failed_write_leaves_no_secret_in_what_urllib3_sees(
     serve, connect, wire, tls, certificate, monkeypatch
 ):
@@ -162,7 +164,7 @@ def test_a_failed_write_leaves_no_secret_in_what_urllib3_sees(
     monkeypatch.setattr(http.client.HTTPConnection, "endheaders", endheaders)
     server = serve(wire.always(wire.reply(b"{}")), tls)
     transport = connect(server.url, deadline=5)
-    transport._session.verify = str(certificate[0])
+    transport._adapter.verify = str(certificate[0])
     transport.get("/x", {"secret": Secret(SECRET)})
 
     def fail(self, data, *args):
@@ -215,7 +217,7 @@ def test_no_phone_number_phone_code_or_access_token_is_shown(
     serve, connect, wire, everything_logged, fault
 ):
     server = serve(phone_answers(wire)[fault])
-    client = WeChatClient(App("wx1", Secret(SECRET)), connect(server.url), tokens=Tokens())
+    client = WeChatClient(App("wx1", Secret(SECRET)), connect(server.url), access_tokens=Tokens())
     try:
         told = repr(client.get_phone_number(Secret(CODE), "o1"))
     except WxauthError as error:

@@ -3,7 +3,10 @@ from __future__ import annotations
 import gzip
 import socket
 import struct
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from wxauth.types import Secret
 from wxauth.wechat import transport as transport_module
 from wxauth.wechat.watchdog import Call, current
 
+ROOT = Path(__file__).resolve().parents[2]
 PARAMS = {"appid": "wx1", "secret": Secret("s3cret"), "js_code": Secret("c0de")}
 
 
@@ -396,6 +400,7 @@ def test_silence_is_a_timeout(serve, connect, start):
     server = serve(script)
     with pytest.raises(WeChatTimeout):
         connect(server.url, read_timeout=0.1, deadline=30).get("/x", PARAMS)
+    server.stop()  # A busy machine's reads a request later than the client gives it up.
     assert len(server.heads) == 1
 
 
@@ -444,7 +449,7 @@ def test_a_deadline_that_comes_after_the_body_spares_the_kept_connection(
     assert server.accepted == 1
 
 
-def test_a_timer_that_fires_after_the_call_touches_nothing():
+def test_a_deadline_that_comes_after_the_call_touches_nothing():
     here, there = socket.socketpair()
     with here, there:
         with Call(60, {}) as call:
@@ -463,9 +468,51 @@ def test_a_socket_that_comes_after_the_deadline_is_shut_at_once():
         assert here.recv(1) == b""
 
 
+def test_a_short_deadline_is_kept_while_a_long_one_is_waited_for():
+    here, there = socket.socketpair()
+    here.settimeout(10)
+    with here, there, Call(3600, {}), Call(0.05, {}) as short:
+        short.watch(here)
+        assert here.recv(1) == b""
+        assert short.expired
+
+
+def test_calls_start_no_thread_of_their_own(serve, connect, wire, monkeypatch):
+    transport = connect(serve(wire.always(wire.reply(b"{}"))).url)
+    transport.get("/x", PARAMS)
+    started = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda self: (started.append(self), start(self)))
+    for _ in range(20):
+        transport.get("/x", PARAMS)
+    # The server's own, one per connection, has begun before.
+    assert started == []
+
+
+@pytest.mark.waits
+def test_a_deadline_is_kept_in_a_forked_worker_too():
+    script = """
+import os, socket
+from wxauth.wechat.watchdog import Call
+
+with Call(3600, {}):
+    pid = os.fork()
+    if pid == 0:
+        here, there = socket.socketpair()
+        here.settimeout(10)
+        with Call(0.05, {}) as call:
+            call.watch(here)
+            os._exit(0 if here.recv(1) == b"" else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
 # -- TLS -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.waits
 def test_a_certificate_that_nobody_vouches_for_is_refused_once(serve, connect, wire, tls, lookups):
     server = serve(wire.always(wire.reply(b"{}")), tls)
     with pytest.raises(WeChatUnavailable, match=r"TLS failed, self.signed certificate"):
@@ -474,10 +521,11 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_once(serve, connect, w
     assert len(lookups) == 1
 
 
+@pytest.mark.waits
 def test_a_certificate_of_another_host_is_refused(serve, connect, wire, tls, certificate):
     server = serve(wire.always(wire.reply(b"{}")), tls)
     transport = connect(server.url.replace("127.0.0.1", "localhost"), deadline=5)
-    transport._session.verify = str(certificate[0])
+    transport._adapter.verify = str(certificate[0])
     with pytest.raises(WeChatUnavailable, match="TLS failed"):
         transport.get("/x", PARAMS)
     assert server.heads == []
@@ -497,6 +545,7 @@ def test_a_handshake_that_dribbles_ends_at_the_deadline(serve, connect):
     assert not server.dripped
 
 
+@pytest.mark.waits
 def test_the_deadline_and_the_secrets_work_under_tls(serve, connect, wire, tls, certificate):
     def script(server, sock):
         server.read_head(sock)
@@ -505,7 +554,7 @@ def test_the_deadline_and_the_secrets_work_under_tls(serve, connect, wire, tls, 
 
     server = serve(script, tls)
     transport = connect(server.url, deadline=1)
-    transport._session.verify = str(certificate[0])
+    transport._adapter.verify = str(certificate[0])
     assert transport.get("/x", PARAMS) == b"{}"
     assert b"secret=s3cret&" in server.heads[0]
     with pytest.raises(WeChatTimeout):

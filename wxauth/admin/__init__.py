@@ -1,5 +1,15 @@
 """Found by the admin's autodiscovery, and imported by nothing else: the admin is optional."""
 
-from . import conflict, count, event, identity, login, merging, openid, person
+from . import conflict, count, event, identity, login, merging, openid, person, traces
 
-__all__ = ["conflict", "count", "event", "identity", "login", "merging", "openid", "person"]
+__all__ = [
+    "conflict",
+    "count",
+    "event",
+    "identity",
+    "login",
+    "merging",
+    "openid",
+    "person",
+    "traces",
+]

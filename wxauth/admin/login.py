@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from wxauth.exceptions import NotFound
 from wxauth.models import Login, OpenId, Person
-from wxauth.services import logout
+from wxauth.services.login import logout
 
 from .base import ReadOnlyAdmin, show_app, show_app_name, show_sealed
 from .filters import CHANNELS, ChannelFilter, LoginAppFilter, StateFilter

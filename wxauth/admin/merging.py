@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from wxauth.exceptions import DatabaseUnavailable, MergeRefused, NotFound
 from wxauth.models import Merge, Person
-from wxauth.services import merging
-from wxauth.services.moving import summarize
+from wxauth.services.merging import merges
+from wxauth.services.merging.entries import summarize
 
 from .base import ReadOnlyAdmin
 
@@ -47,9 +47,9 @@ def merge_view(
     shown = None
     try:
         if request.method == "POST":
-            done = merging.merge(source=source.pk, target=target.pk, actor=request.user.pk)
+            done = merges.merge(source=source.pk, target=target.pk, actor=request.user.pk)
             return _finish(model_admin, request, target, done)
-        shown = merging.preview(source=source.pk, target=target.pk)
+        shown = merges.preview(source=source.pk, target=target.pk)
     except MergeRefused as error:
         refused = error.reasons
     except NotFound:
@@ -143,25 +143,35 @@ class MergeAdmin(ReadOnlyAdmin):
         return format_html_join("", "<p>{}: {} ({})</p>", _lines(merge))
 
     @admin.action(description=gettext_lazy("Undo the chosen merges"), permissions=["merge"])
-    def undo_chosen(self, request: HttpRequest, merges: QuerySet[Merge]) -> None:
-        undone = []
+    def undo_chosen(self, request: HttpRequest, chosen: QuerySet[Merge]) -> None:
+        undone = 0
         # The newest first: what was moved twice goes back the way it came.
-        for merge in merges.order_by("-pk"):
-            if not _may_touch(request, *_persons(merge)):
-                refusal = _("%(merge)s: only a superuser may.") % {"merge": merge}
-                self.message_user(request, refusal, messages.ERROR)
-                continue
-            try:
-                undone.append(merging.undo(merge_id=merge.pk, actor=request.user.pk))
-            except MergeRefused as refused:
-                for reason in refused.reasons[:SHOWN]:
-                    self.message_user(request, f"{merge}: {reason}", messages.ERROR)
-        message = ngettext("%(count)d merge undone.", "%(count)d merges undone.", len(undone))
+        for merge in chosen.order_by("-pk"):
+            refused = _undo(request, merge)
+            undone += not refused
+            for reason in refused[:SHOWN]:
+                self.message_user(request, f"{merge}: {reason}", messages.ERROR)
+        message = ngettext("%(count)d merge undone.", "%(count)d merges undone.", undone)
         self.message_user(
             request,
-            message % {"count": len(undone)},
+            message % {"count": undone},
             messages.SUCCESS if undone else messages.WARNING,
         )
+
+
+def _undo(request: HttpRequest, merge: Merge) -> tuple[str, ...]:
+    """Why it cannot be undone; empty when it is."""
+    if not _may_touch(request, *_persons(merge)):
+        return (_("Only a superuser may."),)
+    try:
+        merges.undo(merge_id=merge.pk, actor=request.user.pk)
+    except MergeRefused as error:
+        return error.reasons
+    except NotFound as error:
+        return (str(error),)
+    except (IntegrityError, DatabaseUnavailable):
+        return (_("The database refused; nothing has changed."),)
+    return ()
 
 
 def _persons(merge: Merge) -> QuerySet[Person]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wxauth.exceptions import SessionKeyMissing, WxauthError
 from wxauth.models import OpenId
-from wxauth.services import wechat_session
+from wxauth.services.data import wechat_session
 
 from .base import ReadOnlyAdmin, show_app
 from .filters import AppFilter

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from django.db import connections, transaction
@@ -16,11 +15,13 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
 from wxauth.authentication import TokenAuthentication
 from wxauth.logging import answering, finish
 from wxauth.models import Login
+from wxauth.types import Secret
 from wxauth.wiring import get_envelope
 
 from . import errors, limits
@@ -37,7 +38,15 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _DISCARDED, _PIECE = 16 * 1024 * 1024, 64 * 1024
 
 
+class _Encoder(JSONEncoder):
+    """Here, at the last moment, a secret becomes text: the frames before this one hold none."""
+
+    def default(self, obj: Any) -> Any:
+        return obj.reveal() if isinstance(obj, Secret) else super().default(obj)
+
+
 class PlainJSONRenderer(JSONRenderer):
+    encoder_class = _Encoder
     compact = True
     ensure_ascii = False
     strict = True
@@ -83,8 +92,13 @@ class View(APIView):
     schema = make_schema()
     #: What the schema says, by method in lower case.
     operations: ClassVar[dict[str, Operation]] = {}
-    #: The one of ``WXAUTH["LIMITS"]`` that counts requests here.
+    #: Whether the code in a request may be sent once more when WeChat's answer was lost.
+    repeatable: ClassVar[bool] = False
+    #: The one of ``WXAUTH["LIMITS"]`` that counts requests here, but for those of some methods.
     limit: ClassVar[str] = ""
+    unlimited: ClassVar[frozenset[str]] = frozenset()
+    #: Bytes of a body that is not a picture.
+    max_body: ClassVar[int] = 4 * 1024
     #: For the log, as far as it is known: the error code, the configured app, who was let in.
     code = ""
     appid = ""
@@ -124,8 +138,17 @@ class View(APIView):
     def get_exception_handler(self) -> Any:
         return errors.handle
 
+    def shape_error(self, error: dict[str, Any]) -> Any:
+        """The body of the answer to an error, from ours: ``code``, ``detail``, ``action``, …"""
+        return error
+
+    def envelope(self, status: int, body: Any) -> tuple[int, Any]:
+        """The last word on every answer: that of ``WXAUTH["ENVELOPE"]``."""
+        envelope = get_envelope()
+        return (status, body) if envelope is None else envelope(status, body)
+
     def check_throttles(self, request: Request) -> None:
-        if self.limit:
+        if self.limit and request.method not in self.unlimited:
             limits.count(request, self.limit)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
@@ -145,11 +168,8 @@ class View(APIView):
         return self.http_method_not_allowed(request, *args, **kwargs)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        if response.status_code >= 400 and isinstance(getattr(response, "data", None), Mapping):
-            self.code = str(response.data.get("code", ""))
-        envelope = get_envelope()
-        if envelope is not None and isinstance(response, Response):
-            response.status_code, response.data = envelope(response.status_code, response.data)
+        if isinstance(response, Response):
+            response.status_code, response.data = self.envelope(response.status_code, response.data)
         _discard_body(request)
         response = super().finalize_response(request, response, *args, **kwargs)
         response["X-Request-ID"] = self.request_id

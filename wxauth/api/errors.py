@@ -115,6 +115,13 @@ DATABASE_UNAVAILABLE = Row(
     _("The service is busy. Please try again in a moment."),
     RETRY_AFTER,
 )
+STORAGE_UNAVAILABLE = Row(
+    "storage_unavailable",
+    503,
+    "retry",
+    _("The picture cannot be stored at the moment. Please try again later."),
+    60,
+)
 WECHAT_TIMEOUT = Row(
     "wechat_timeout", 504, "login", _("WeChat did not answer in time. Please log in again.")
 )
@@ -153,6 +160,7 @@ TABLE: tuple[tuple[type[BaseException], Row], ...] = (
     (wx.Conflict, CONFLICT),
     (wx.RateLimited, RATE_LIMITED),
     (wx.DatabaseUnavailable, DATABASE_UNAVAILABLE),
+    (wx.StorageUnavailable, STORAGE_UNAVAILABLE),
     (wx.WeChatTimeout, WECHAT_TIMEOUT),
     (wx.WeChatBadResponse, WECHAT_BAD_RESPONSE),
     (wx.WeChatUnavailable, WECHAT_UNAVAILABLE),
@@ -177,25 +185,28 @@ TABLE: tuple[tuple[type[BaseException], Row], ...] = (
 )
 
 
-#: What goes before it where the code that was sent may be sent again.
+#: What goes before it where the code that was sent may be sent again: a login code is lost with
+#: its answer; a phone code is not given up so soon, for each costs a tap, and money.
 REPEATABLE: tuple[tuple[type[BaseException], Row], ...] = (
     (wx.WeChatTimeout, WECHAT_TIMEOUT_RETRY),
     (wx.WeChatBadResponse, WECHAT_BAD_RESPONSE_RETRY),
 )
 
 
-def get_row(error: BaseException) -> Row:
-    """The line of the contract for this exception; what nobody foresaw is ours to mend."""
-    repeatable = isinstance(error, wx.WeChatError) and error.repeatable
+def get_row(error: BaseException, *, repeatable: bool = False) -> Row:
+    """The line of the contract for this exception; what nobody foresaw is ours to mend.
+
+    ``repeatable``: what was sent to WeChat is good for another try.
+    """
     for kind, row in (*REPEATABLE, *TABLE) if repeatable else TABLE:
         if isinstance(error, kind):
             return row
     return INTERNAL_ERROR
 
 
-def describe(error: BaseException) -> dict[str, Any]:
+def describe(error: BaseException, *, repeatable: bool = False) -> dict[str, Any]:
     """The body of the answer to this exception."""
-    row = get_row(error)
+    row = get_row(error, repeatable=repeatable)
     body: dict[str, Any] = {"code": row.code, "detail": str(row.detail), "action": row.action}
     if isinstance(error, wx.SignupRefused):
         # The project's own words, for its own front end.
@@ -231,22 +242,22 @@ def _first_field(error: BaseException) -> tuple[str | None, str]:
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's exception handler of every view of wxauth, whatever the project has set."""
-    row = get_row(error)
-    request = context["request"]
+    view, request = context["view"], context["request"]
+    row = get_row(error, repeatable=view.repeatable)
     if row is INTERNAL_ERROR:
-        logger.error(
-            "Unhandled exception in %s.", context["view"].__class__.__name__, exc_info=error
-        )
+        logger.error("Unhandled exception in %s.", type(view).__name__, exc_info=error)
         # So that error trackers, and the test client, hear of it as of any other view's.
-        got_request_exception.send(sender=context["view"].__class__, request=request._request)
-    elif row in (DATABASE_UNAVAILABLE, MISCONFIGURED):
+        got_request_exception.send(sender=type(view), request=request._request)
+    elif row in (DATABASE_UNAVAILABLE, STORAGE_UNAVAILABLE, MISCONFIGURED):
         logger.error("%s: %s: %s", row.code, type(error).__name__, error)
-    body = describe(error)
+    body = describe(error, repeatable=view.repeatable)
     headers = {}
     if "retry_after" in body:
         headers["Retry-After"] = str(body["retry_after"])
     if row.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="wxauth"'
     if row is METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(context["view"].allowed_methods)
-    return Response(body, status=row.status, headers=headers)
+        headers["Allow"] = ", ".join(view.allowed_methods)
+    # For the log, whatever the view makes of the body.
+    view.code = body["code"]
+    return Response(view.shape_error(body), status=row.status, headers=headers)

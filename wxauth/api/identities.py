@@ -11,7 +11,8 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from wxauth.services import identities
+from wxauth.services.login import linking
+from wxauth.services.login.exchange import get_app
 from wxauth.types import Secret
 from wxauth.wiring import get_link_authentication
 
@@ -62,10 +63,10 @@ class LinkView(View):
     def post(self, request: Request) -> Response:
         sent = serializers.LinkRequestSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        done = identities.link(
+        done = linking.link(
             user=request.user,
+            app=get_app(sent.validated_data.get("appid")),
             code=Secret(sent.validated_data["code"]),
-            appid=sent.validated_data.get("appid"),
             device=get_device(request),
         )
         answer = serializers.LoginAnswerSerializer(done, context={"request": request})
@@ -78,7 +79,7 @@ class IdentitiesView(View):
     operations = {"get": Operation(answer=partial(serializers.IdentitySerializer, many=True))}
 
     def get(self, request: Request) -> Response:
-        rows = identities.list_identities(login=self.login)
+        rows = linking.list_identities(login=self.login)
         one = serializers.IdentitySerializer(context={"request": request})
         return Response([one.to_representation(row) for row in rows])
 
@@ -89,5 +90,5 @@ class IdentityDetailView(View):
     operations = {"delete": Operation(errors=(errors.NOT_FOUND, errors.LAST_IDENTITY))}
 
     def delete(self, request: Request, identity_id: str) -> Response:
-        identities.unlink(login=self.login, identity_id=int(identity_id))
+        linking.unlink(login=self.login, identity_id=int(identity_id))
         return Response(status=204)

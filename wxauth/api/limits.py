@@ -9,10 +9,13 @@ from rest_framework.request import Request
 from wxauth.models import Login
 from wxauth.services import limits
 
-from .device import get_address
+from .device import get_address, get_peer
 
 #: What one phone or household is given: within it, addresses cost nothing.
 IPV6_PREFIX = 64
+#: A peer that stands in for phones whose addresses cannot be read has so many times their limit:
+#: a proxy that is not set as declared does not shut everybody out, nor let everything in.
+STAND_IN = 10
 
 
 def count(request: Request, limit: str) -> None:
@@ -24,10 +27,12 @@ def count(request: Request, limit: str) -> None:
         limits.hit(limit, str(request.auth.person_id), appid=request.auth.appid)
         return
     address = get_address(request)
-    # A server behind a unix socket that trusts no proxy knows no address: one count for everybody
-    # would shut everybody out.
     if address is not None:
         limits.hit(limit, _network(address))
+        return
+    # A unix socket has no peer: whoever comes through it without an address is counted together.
+    peer = get_peer(request)
+    limits.hit(limit, f"peer {_network(peer) if peer else ''}", times=STAND_IN)
 
 
 def _network(address: str) -> str:

@@ -135,7 +135,7 @@ if HAS_SPECTACULAR:
                 rows += _WITH_TOKEN
             if self.operation.request is not None:
                 rows += _WITH_BODY
-            if self.view.limit:  # type: ignore[attr-defined]
+            if self.view.limit and self.method not in self.view.unlimited:  # type: ignore[attr-defined]
                 rows += (errors.RATE_LIMITED,)
             return tuple(dict.fromkeys(rows))
 

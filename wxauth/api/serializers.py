@@ -13,9 +13,9 @@ from rest_framework import serializers
 
 from wxauth.clock import rfc3339
 from wxauth.models import Identity, Login, OpenId, Person
-from wxauth.services import phone, pictures
-from wxauth.services.enclosures import Enclosure, Rejected
-from wxauth.services.login import LoggedIn
+from wxauth.services.login.enclosures import Rejected
+from wxauth.services.login.entry import LoggedIn
+from wxauth.services.profile import phone, pictures
 from wxauth.wiring import get_user_serializer
 
 from .errors import PayloadTooLarge, describe
@@ -35,6 +35,8 @@ class TextField(serializers.CharField):
     }
 
     def __init__(self, **kwargs: Any) -> None:
+        if not kwargs.get("allow_blank"):
+            kwargs.setdefault("min_length", 1)  # For the schema: that blank is refused, it omits.
         super().__init__(trim_whitespace=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
@@ -60,6 +62,20 @@ class DataField(TextField):
         if not isinstance(data, str):
             self.fail("invalid")
         return data
+
+
+class SecretField(serializers.CharField):
+    """A ``Secret`` on its way out: the renderer makes a text of it, and nobody before."""
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class PhoneField(SecretField):
+    """The number of a ``Person``, for the person alone."""
+
+    def to_representation(self, value: Any) -> Any:
+        return phone.read(value)
 
 
 class StrictBooleanField(serializers.BooleanField):
@@ -174,15 +190,6 @@ class LoginRequestSerializer(serializers.Serializer[Any]):
         require_together(attrs, "rawData", "signature")
         return attrs
 
-    def get_enclosure(self) -> Enclosure:
-        sent = self.validated_data
-        return Enclosure(
-            encrypted_data=sent.get("encryptedData"),
-            iv=sent.get("iv"),
-            raw_data=sent.get("rawData"),
-            signature=sent.get("signature"),
-        )
-
 
 class NicknameSerializer(serializers.Serializer[Any]):
     nickname = TextField(help_text=_("As the person typed it; at most 64 characters."))
@@ -239,7 +246,7 @@ class UserSerializer(serializers.Serializer[Person]):
     id = serializers.SerializerMethodField()
     nickname = serializers.SerializerMethodField()
     avatar = serializers.SerializerMethodField()
-    phone = serializers.SerializerMethodField()
+    phone = PhoneField(source="*", allow_null=True)
     created_at = serializers.SerializerMethodField()
 
     def get_id(self, person: Person) -> str:
@@ -253,9 +260,6 @@ class UserSerializer(serializers.Serializer[Person]):
             return str(self.context["request"].build_absolute_uri(person.avatar.url))
         return person.avatar_url or None
 
-    def get_phone(self, person: Person) -> str | None:
-        return phone.reveal(person)
-
     def get_created_at(self, person: Person) -> str:
         return rfc3339(person.created_at)
 
@@ -268,14 +272,17 @@ class WarningSerializer(serializers.Serializer[Rejected]):
     action = serializers.SerializerMethodField()
 
     def get_code(self, warning: Rejected) -> str:
-        return str(describe(warning.error)["code"])
+        return str(self._describe(warning)["code"])
 
     def get_action(self, warning: Rejected) -> str:
-        return str(describe(warning.error)["action"])
+        return str(self._describe(warning)["action"])
+
+    def _describe(self, warning: Rejected) -> dict[str, Any]:
+        return describe(warning.error, repeatable=warning.field == "phone_code")
 
 
 class LoginAnswerSerializer(serializers.Serializer[LoggedIn]):
-    token = serializers.SerializerMethodField()
+    token = SecretField()
     token_type = serializers.SerializerMethodField()
     expires_in = serializers.SerializerMethodField()
     expires_at = serializers.SerializerMethodField()
@@ -285,9 +292,6 @@ class LoginAnswerSerializer(serializers.Serializer[LoggedIn]):
 
     def get_fields(self) -> dict[str, Any]:
         return {**super().get_fields(), "user": get_user_serializer()(source="login.person")}
-
-    def get_token(self, done: LoggedIn) -> str:
-        return done.token.reveal()
 
     def get_token_type(self, done: LoggedIn) -> str:
         return "Bearer"

@@ -9,16 +9,16 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from wxauth.services import logout, payloads, phone, pictures, profile, wechat_session
-from wxauth.services.login import get_mini_program, log_in
+from wxauth.services.data import opening, wechat_session
+from wxauth.services.login import logout
+from wxauth.services.profile import phone, pictures, user_info
 from wxauth.types import Secret
 from wxauth.wiring import get_user_serializer
 
-from . import errors, serializers
+from . import errors, login, serializers
 from .base import View
-from .device import get_device
-from .parsers import PictureParser, StrictJSONParser
-from .schema import WECHAT, WECHAT_PHONE, Operation
+from .parsers import MAX_DATA, PictureParser, StrictJSONParser
+from .schema import WECHAT, WECHAT_PHONE, Operation, make_schema
 
 #: Keys of decrypted data that never leave the server.
 _IDS = frozenset({"openId", "unionId"})
@@ -30,12 +30,10 @@ def _user_object() -> Any:
     return get_user_serializer()()
 
 
-class LoginView(View):
+class LoginView(login.LoginView):
     """Log in by a code of wx.login, and become a user at the first time."""
 
-    authentication_classes = []
-    permission_classes: Any = []
-    limit = "login_address"
+    schema = make_schema()
     operations = {
         "post": Operation(
             request=serializers.LoginRequestSerializer,
@@ -53,24 +51,6 @@ class LoginView(View):
             ),
         )
     }
-
-    def post(self, request: Request) -> Response:
-        sent = serializers.LoginRequestSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        fields = sent.validated_data
-        self.appid = get_mini_program(fields.get("appid")).appid
-        done = log_in(
-            code=Secret(fields["code"]),
-            appid=fields.get("appid"),
-            phone_code=Secret(fields["phone_code"]) if "phone_code" in fields else None,
-            enclosure=sent.get_enclosure(),
-            signup=fields["signup"],
-            extra=fields.get("extra"),
-            device=get_device(request),
-        )
-        self.new_login = done.login
-        answer = serializers.LoginAnswerSerializer(done, context={"request": request})
-        return Response(answer.data)
 
 
 class LogoutView(View):
@@ -104,6 +84,9 @@ class UserView(View):
 class MeView(UserView):
     """The caller."""
 
+    limit = "profile"
+    # Every page of a mini-program begins with it, and it costs one statement.
+    unlimited = frozenset({"GET", "HEAD"})
     operations = {
         "get": Operation(answer=_user_object),
         "post": Operation(serializers.NicknameSerializer, _user_object),
@@ -117,7 +100,7 @@ class MeView(UserView):
         """Change the nickname."""
         sent = serializers.NicknameSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        profile.set_nickname(login=self.login, nickname=sent.validated_data["nickname"])
+        user_info.set_nickname(login=self.login, nickname=sent.validated_data["nickname"])
         return self.answer()
 
     def patch(self, request: Request) -> Response:
@@ -128,6 +111,7 @@ class MeView(UserView):
 class AvatarView(UserView):
     """The caller's picture."""
 
+    limit = "avatar"
     # JSON is read to say what is wrong with it: most often the path of a file on the phone.
     parser_classes = [PictureParser, StrictJSONParser]
     operations = {
@@ -136,7 +120,7 @@ class AvatarView(UserView):
             Operation(
                 serializers.AvatarSerializer,
                 _user_object,
-                (errors.MISCONFIGURED,),
+                (errors.STORAGE_UNAVAILABLE, errors.MISCONFIGURED),
                 media_type=PictureParser.media_type,
             ),
         ),
@@ -164,13 +148,14 @@ class UserInfoView(UserView):
     """Fill in the profile with what wx.getUserInfo or wx.getUserProfile gave."""
 
     limit = "decrypt"
+    max_body = MAX_DATA
     operations = {"post": Operation(serializers.UserInfoSerializer, _user_object, _ENCRYPTED)}
 
     def post(self, request: Request) -> Response:
         sent = serializers.UserInfoSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         fields = sent.validated_data
-        profile.take_user_info(
+        user_info.take_user_info(
             login=self.login,
             encrypted_data=fields["encryptedData"],
             iv=fields["iv"],
@@ -184,6 +169,8 @@ class PhoneView(UserView):
     """Bind the phone number that the phone button gave."""
 
     limit = "phone"
+    max_body = MAX_DATA
+    repeatable = True
     operations = {
         "post": Operation(
             serializers.PhoneSerializer,
@@ -210,6 +197,7 @@ class DecryptView(View):
     """Read other encrypted data of the caller: WeRun steps, share and group ids."""
 
     limit = "decrypt"
+    max_body = MAX_DATA
     operations = {
         "post": Operation(
             serializers.EncryptedDataSerializer, serializers.DecryptAnswerSerializer, _ENCRYPTED
@@ -218,7 +206,7 @@ class DecryptView(View):
 
     def post(self, request: Request) -> Response:
         fields = _encrypted(request)
-        data = payloads.open_data(
+        data = opening.open_data(
             login=self.login, encrypted_data=fields["encryptedData"], iv=fields["iv"]
         )
         shown = {key: value for key, value in data.items() if key not in _IDS}

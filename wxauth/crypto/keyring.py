@@ -17,7 +17,7 @@ import re
 import secrets
 from collections.abc import Sequence
 
-from Crypto.Cipher import AES  # nosec B413 - pycryptodome, not the abandoned pycrypto
+from Crypto.Cipher import AES
 
 from wxauth.exceptions import WxauthError
 from wxauth.types import Secret
@@ -71,10 +71,6 @@ class Keyring:
     def prefix(self) -> str:
         """What every text sealed by the newest key starts with."""
         return f"{VERSION}{self._newest}."
-
-    def is_current(self, sealed: str) -> bool:
-        """Whether the newest key sealed it."""
-        return sealed.startswith(self.prefix)
 
     def key_id(self, sealed: str) -> str:
         """Which key sealed it: 8 hex digits. Raises ``Unsealable``."""

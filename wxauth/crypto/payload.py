@@ -8,32 +8,25 @@ traceback: the functions that hold them return None instead.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
-import hmac
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from Crypto.Cipher import AES  # nosec B413 - pycryptodome, not the abandoned pycrypto
+from Crypto.Cipher import AES
 
+from wxauth import strict_json
 from wxauth.exceptions import Undecryptable
 from wxauth.types import Secret
 
 BLOCK = 16
-#: The deepest object that WeChat sends has three levels. A bound of our own, because the one of
-#: the JSON parser differs between versions of Python.
-MAX_DEPTH = 20
-#: 64 bits and a sign. What comes after us (databases, JSON in JavaScript) knows no larger ones.
-MAX_DIGITS = 20
 
 PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
 #: A blank is a ``+`` that met a form decoder; line breaks come from wrapping.
 VARIANTS = str.maketrans({" ": "+", "-": "+", "_": "/", "\r": None, "\n": None, "\t": None})
 BASE64 = re.compile(r"([A-Za-z0-9+/]*)(={0,2})")
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -71,10 +64,18 @@ def decrypt(encrypted: Encrypted, session_key: Secret) -> dict[str, Any]:
     It is what the phone says: bits of its first block can be flipped unnoticed by whoever chooses
     the iv, so that nothing in it says who somebody is. (protocol 3.1)
     """
-    data = _object(_plaintext(encrypted, session_key))
+    data = _open(encrypted, session_key)
     if data is None:
         raise Undecryptable
     return data
+
+
+def read_object(text: str | bytes) -> dict[str, Any]:
+    """An object of WeChat's in the hands of a phone: of encryptedData or rawData.
+
+    A nickname may hold raw control characters. Raises ``ValueError``.
+    """
+    return strict_json.read_object(text, control_characters=True, repeated_keys=True)
 
 
 def check_watermark(
@@ -98,11 +99,10 @@ def raw_data_matches(raw_data: str, signature: str, session_key: Secret) -> bool
     try:
         # The key's base64 text, not its bytes. SHA-1 without HMAC is WeChat's choice.
         message = (raw_data + session_key.reveal()).encode()
-        sent = signature.encode()
     except UnicodeEncodeError:
         return False
-    made = hashlib.sha1(message, usedforsecurity=False).hexdigest().encode()
-    return hmac.compare_digest(made, sent)
+    made = Secret(hashlib.sha1(message, usedforsecurity=False).hexdigest())
+    return made.matches(Secret(signature))
 
 
 def _bytes(text: str) -> bytes | None:
@@ -118,55 +118,25 @@ def _bytes(text: str) -> bytes | None:
     return base64.b64decode(data + "=" * missing)
 
 
-def _plaintext(encrypted: Encrypted, session_key: Secret) -> bytes | None:
+def _open(encrypted: Encrypted, session_key: Secret) -> dict[str, Any] | None:
+    plaintext, padded_well = _plaintext(encrypted, session_key)
+    with contextlib.suppress(ValueError):
+        # Read whatever the padding: how long a refusal takes must not tell which of the two it was.
+        data = read_object(plaintext)
+        return data if padded_well else None
+    return None
+
+
+def _plaintext(encrypted: Encrypted, session_key: Secret) -> tuple[bytes, bool]:
+    """What was encrypted, and whether its padding says so."""
     key = _bytes(session_key.reveal())
     if key is None or len(key) != BLOCK:
-        return None
+        return b"", False
     padded = AES.new(key, AES.MODE_CBC, iv=encrypted.iv).decrypt(encrypted.ciphertext)
     # Blocks of 16 here; 32 belongs to message push. A wrong key passes once in 256 times.
     length = padded[-1]
-    if not 1 <= length <= BLOCK or not padded.endswith(bytes([length]) * length):
-        return None
-    return padded[:-length]
-
-
-def _object(plaintext: bytes | None) -> dict[str, Any] | None:
-    if plaintext is None:
-        return None
-    try:
-        # Not strict: a nickname may hold raw control characters.
-        data = json.loads(
-            plaintext.decode("utf-8"), strict=False, parse_int=_int, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, dict) and _is_sound(data, MAX_DEPTH) else None
-
-
-def _int(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError
-    return int(digits)
-
-
-def _no_constant(name: str) -> None:
-    """NaN and Infinity: Python reads them, JSON does not have them."""
-    raise ValueError
-
-
-def _is_sound(value: Any, depth: int) -> bool:
-    """Whether everything that reads JSON can read this: no lone surrogates, infinities, abysses."""
-    if isinstance(value, str):
-        return SURROGATE.search(value) is None
-    if isinstance(value, float):
-        return math.isfinite(value)  # 1e999 is none of the constants above.
-    if isinstance(value, dict):
-        return depth > 0 and all(
-            _is_sound(key, 0) and _is_sound(item, depth - 1) for key, item in value.items()
-        )
-    if isinstance(value, list):
-        return depth > 0 and all(_is_sound(item, depth - 1) for item in value)
-    return True
+    padded_well = 1 <= length <= BLOCK and padded.endswith(bytes([length]) * length)
+    return padded[: -length if padded_well else len(padded)], padded_well
 
 
 def _is_marked(
@@ -178,9 +148,7 @@ def _is_marked(
     if not isinstance(watermark, dict):
         return False
     marked, timestamp = watermark.get("appid"), watermark.get("timestamp")
-    if not isinstance(marked, str) or not hmac.compare_digest(
-        marked.encode("utf-8", "surrogatepass"), appid.encode("utf-8", "surrogatepass")
-    ):
+    if not isinstance(marked, str) or not Secret(marked).matches(Secret(appid)):
         return False
     if max_age <= 0:
         return True

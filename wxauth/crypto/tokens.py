@@ -7,7 +7,7 @@ import hashlib
 import secrets
 
 #: So that secret scanners, and people, recognise one that got somewhere by mistake.
-TOKEN_PREFIX = "wxa_"  # noqa: S105 # nosec B105 - a prefix
+TOKEN_PREFIX = "wxa_"  # noqa: S105 - a prefix
 
 
 def new_token() -> str:

@@ -1,7 +1,7 @@
 """How often somebody may ask: fixed windows, counted in the cache.
 
-Without the cache each process counts by itself, up to its share of the limit: all of them together
-let through what the limit says, once more.
+Without the cache each process counts by itself, up to its share of the limit: all of a machine
+(``WXAUTH["PROCESSES"]``) together let through what the limit says, once more.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from dataclasses import dataclass
 
 from wxauth.conf import conf
 from wxauth.exceptions import RateLimited
+from wxauth.services import cache
+from wxauth.services.journal import outcomes
 from wxauth.types import Rate
 from wxauth.wiring import get_lookup_key
 
-from . import outcomes, shared
-
 #: Windows that a process remembers.
 REMEMBERED = 20_000
-#: Seconds between two looks at how many processes there are.
-LOOK = 0.5
-MINUTE = 60
 
 
-def hit(limit: str, who: str, *, appid: str = "") -> None:
+def hit(limit: str, who: str, *, appid: str = "", times: int = 1) -> None:
     """Count one request of ``who`` against this limit of ``WXAUTH["LIMITS"]``.
+
+    ``times``: how many times the limit they have, where ``who`` is many.
 
     Raises ``RateLimited``, with the seconds until the window is over.
     """
     rate = conf.LIMITS[limit]
+    rate = Rate(rate.count * times, rate.seconds)
     now = time.time()
     number = int(now // rate.seconds)
     ends = (number + 1) * rate.seconds
@@ -57,18 +57,16 @@ class _Windows:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._windows: dict[str, _Window] = {}
-        self._processes = _Processes()
 
     def admit(self, key: str, rate: Rate, *, ends: float, now: float) -> bool:
         window = self._find(key, ends, now)
         try:
-            self._processes.look(now)
             # A cache that lost what it had counted goes on where this process saw it last.
-            count = shared.increase(f"wxauth:limit:{key}", 2 * rate.seconds, start=window.seen)
-        except shared.CacheGone:
+            count = cache.increase(f"wxauth:limit:{key}", 2 * rate.seconds, start=window.seen)
+        except cache.CacheGone:
             with self._lock:
                 window.alone += 1
-                share = max(1, rate.count // self._processes.number)
+                share = max(1, rate.count // (conf.PROCESSES or 1))
                 return window.seen < rate.count and window.alone <= share
         with self._lock:
             window.seen = max(window.seen, count)
@@ -80,31 +78,6 @@ class _Windows:
                 open_ones = {k: window for k, window in self._windows.items() if window.ends > now}
                 self._windows = open_ones if len(open_ones) < REMEMBERED else {}
             return self._windows.setdefault(key, _Window(ends))
-
-
-class _Processes:
-    """How many processes there are: each adds itself, once a minute, to a number in the cache."""
-
-    def __init__(self) -> None:
-        self._minute = -1
-        self._looked = 0.0
-        self._before = self._most = 0
-
-    @property
-    def number(self) -> int:
-        return max(self._before, self._most, 1)
-
-    def look(self, now: float) -> None:
-        if now - self._looked < LOOK:
-            return
-        self._looked = now
-        minute = int(now // MINUTE)
-        key = f"wxauth:processes:{minute}"
-        if minute == self._minute:
-            self._most = max(self._most, shared.get(key) or 0)
-        else:
-            self._minute, self._before = minute, self._most
-            self._most = shared.increase(key, 2 * MINUTE)
 
 
 _windows = _Windows()

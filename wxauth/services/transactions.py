@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import random
-import time
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TypeVar
 
-from django.db import (
-    DatabaseError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    OperationalError,
-    connections,
-    router,
-    transaction,
-)
+from django.db import DatabaseError, IntegrityError, OperationalError, router, transaction
 
+from wxauth import database
 from wxauth.exceptions import DatabaseUnavailable
 from wxauth.models import Login
 
+logger = logging.getLogger("wxauth.transactions")
+
 T = TypeVar("T")
 
-ATTEMPTS = 3
+#: The longest pause before the second telling, in seconds.
+PAUSE = 0.03
 
 
 class Overtaken(OperationalError):  # noqa: N818 - a word, like its relatives
     """Raised by a story that finds its rows changed since its first SELECT: it starts again."""
 
 
-#: Refusals after which a second telling can succeed: a violated constraint (somebody else was
-#: faster, and the first SELECT will now see their row), a deadlock, a serialization failure, a
-#: lock that was not had in time, a connection that died while it lay idle. InternalError is how
-#: PostgreSQL says that it is read-only just now.
-_OBJECTIONS = (IntegrityError, OperationalError, InterfaceError, InternalError)
-
-_telling: ContextVar[bool] = ContextVar("wxauth_telling", default=False)
+#: While a story is told: what is to be told afterwards.
+_telling: ContextVar[list[Callable[[], object]] | None] = ContextVar("wxauth_telling", default=None)
 
 
 def run(story: Callable[[], T]) -> T:
@@ -50,35 +39,53 @@ def run(story: Callable[[], T]) -> T:
     Raises ``DatabaseUnavailable`` when the database cannot do it, and lets an IntegrityError pass
     that stands after three tries: then no race, but the project's data or adapter is at fault.
     """
-    if _telling.get():
+    if _telling.get() is not None:
         return story()
-    telling = _telling.set(True)
+    rest: list[Callable[[], object]] = []
+    telling = _telling.set(rest)
     try:
-        return _tell(story)
+        return _tell(story, rest)
     finally:
         _telling.reset(telling)
+        for each in rest:
+            _tell_the_rest(each)
 
 
-def _tell(story: Callable[[], T]) -> T:
+def _tell_the_rest(story: Callable[[], object]) -> None:
+    # Whatever becomes of it, the first story has ended as it has.
+    try:
+        run(story)
+    except (DatabaseUnavailable, DatabaseError) as error:
+        logger.error("What a story left to be done was not done: %s.", type(error).__name__)
+
+
+def afterwards(story: Callable[[], object]) -> None:
+    """Tell this one, too, when the story that is being told has ended, however it ends.
+
+    In a transaction of its own: a refusal that is to be remembered undoes everything else.
+    """
+    rest = _telling.get()
+    if rest is None:
+        raise TypeError("There is no story that this could come after.")
+    rest.append(story)
+
+
+def _tell(story: Callable[[], T], rest: list[Callable[[], object]]) -> T:
     alias = router.db_for_write(Login)
-    connection = connections[alias]
-    objection: DatabaseError | InterfaceError
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with transaction.atomic(using=alias):
-                return story()
-        except _OBJECTIONS as error:
-            objection = error
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
-        elif not isinstance(objection, IntegrityError):
-            break  # The caller's own transaction is lost; only the caller can start again.
-        if attempt < ATTEMPTS:
-            # Two that met in a deadlock should not meet again.
-            time.sleep(random.uniform(0, 0.03 * attempt))  # noqa: S311
-    if isinstance(objection, IntegrityError):
-        raise objection
-    raise DatabaseUnavailable("The database refused the transaction.") from objection
+
+    def tell() -> T:
+        rest.clear()  # Of an attempt that was taken back.
+        with transaction.atomic(using=alias):
+            return story()
+
+    try:
+        # After a violated constraint, too: somebody else was faster, and the first SELECT will now
+        # see their row.
+        return database.repeat(
+            tell, using=alias, on=(IntegrityError, *database.PASSING), pause=PAUSE
+        )
+    except database.PASSING as error:
+        raise DatabaseUnavailable("The database refused the transaction.") from error
 
 
 def roll_back() -> None:

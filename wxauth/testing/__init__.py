@@ -2,10 +2,11 @@
 
 ``FakeWeChat`` is the state (apps, people, codes, session keys), ``FakeWeChatServer`` puts it on a
 real port, ``faults`` makes the answers go wrong. With pytest, take the fixture ``fake_wechat``;
+``log_in`` (fixture ``wxauth_login``) starts where a login has ended, and needs no WeChat at all.
 ``python -m wxauth.testing`` and ``manage.py wxauth_sandbox`` serve one in the foreground.
 
-Nothing here needs Django or its settings, and nothing here uses wxauth's own cryptography: a fake
-that shared code with what it tests would agree with every mistake in it.
+Nothing but ``log_in`` needs Django or its settings, and nothing here uses wxauth's own
+cryptography: a fake that shared code with what it tests would agree with every mistake in it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from . import faults
 from .fake import Call, FakeWeChat
 from .loading import load_file, load_people
+from .logins import LiveLogin, log_in
 from .people import FakePerson, Unknown
 from .server import FakeWeChatServer
 
@@ -21,8 +23,10 @@ __all__ = [
     "FakePerson",
     "FakeWeChat",
     "FakeWeChatServer",
+    "LiveLogin",
     "Unknown",
     "faults",
     "load_file",
     "load_people",
+    "log_in",
 ]

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .access_tokens import Tokens
 from .faults import Faults
 from .people import FakePerson, Unknown
 from .refusals import Refused, refusal
 from .state import FakeApp
-from .tokens import Tokens
 
 #: How long a code lives, in seconds (protocol 1.1).
 CODE_LIFE = 300

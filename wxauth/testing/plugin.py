@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture ``fake_wechat``, and nothing written in the background.
+"""The pytest plugin: the fixtures ``fake_wechat`` and ``wxauth_login``.
 
 Loaded at the start of every pytest run of a project that has wxauth installed, hence no Django
 here: pytest-django has not set it up yet.
@@ -6,13 +6,12 @@ here: pytest-django has not set it up yet.
 
 from __future__ import annotations
 
-import atexit
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from .fake import FakeWeChat
+from .logins import LiveLogin, log_in
 from .server import FakeWeChatServer
 
 #: The apps of a project that has configured none: two mini-programs of one platform.
@@ -25,19 +24,11 @@ def _fake_wechat_server() -> Iterator[FakeWeChatServer]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def _counts_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's test expects a thread that writes to the database meanwhile, or to the project's
-    own one when the run is over."""
-    counting = sys.modules.get("wxauth.services.counting")
-    if counting is not None:
-        atexit.unregister(counting.flush)
-        monkeypatch.setattr(counting.Counts, "start", lambda self: None)
-
-
 @pytest.fixture
 def fake_wechat(
-    request: pytest.FixtureRequest, _fake_wechat_server: FakeWeChatServer
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    _fake_wechat_server: FakeWeChatServer,
 ) -> Iterator[FakeWeChat]:
     """A fresh ``FakeWeChat`` on a real port (``.url``), with the project pointed at it.
 
@@ -46,7 +37,10 @@ def fake_wechat(
     """
     settings = request.getfixturevalue("settings")
     from wxauth.conf import conf
+    from wxauth.services.journal import counts
 
+    # What earlier tests counted is not written among the statements of this one.
+    monkeypatch.setattr(counts, "_by_process", {})
     changes = {"API_BASE": _fake_wechat_server.url, "SANDBOX": False}
     if not conf.APPS:
         apps = {appid: {"SECRET": f"secret-of-{appid}"} for appid in APPIDS}
@@ -59,3 +53,13 @@ def fake_wechat(
     _fake_wechat_server.fake = fake
     yield fake
     fake.faults.clear()
+
+
+@pytest.fixture
+def wxauth_login(request: pytest.FixtureRequest) -> Callable[..., LiveLogin]:
+    """``wxauth.testing.log_in(user, appid=None)``, with the database of the test.
+
+    Needs pytest-django, for its ``db``.
+    """
+    request.getfixturevalue("db")
+    return log_in

@@ -15,7 +15,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from wxauth.models import Identity, Login, OpenId, Person
-from wxauth.services import phone
+from wxauth.services.profile import phone
+from wxauth.types import Secret
 
 #: People, and logins of each: more does not fit beside a phone.
 PEOPLE = 6
@@ -56,7 +57,7 @@ def _person(person: Person) -> dict[str, Any]:
         "user": person.user.get_username(),
         "nickname": person.nickname,
         "avatar": bool(person.avatar),
-        "phone": _mask(phone.reveal(person)),
+        "phone": _mask(phone.read(person)),
         "blocked": person.blocked_at is not None,
         "merged": person.merged_into_id is not None,
         "admin": _admin(person) or _admin(person.user),
@@ -93,8 +94,8 @@ def _shorten(value: str | None) -> str | None:
     return f"{value[:6]}…{value[-4:]}" if value else None
 
 
-def _mask(number: str | None) -> str | None:
-    return f"{number[:-8]}****{number[-4:]}" if number else None
+def _mask(number: Secret | None) -> str | None:
+    return f"{number.reveal()[:-8]}****{number.reveal()[-4:]}" if number else None
 
 
 def _admin(row: Model) -> str | None:

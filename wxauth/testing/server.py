@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import signal
 import socket
 import socketserver
@@ -154,6 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(411)
             return
         body = self.rfile.read(int(length))
+        if not _is_local_name(self.headers.get("Host", "")):
+            self.send_error(421, "This is no name of a machine in your network")
+            return
         if url.path.startswith(PREFIX):
             reply = control(fake, self.command, url.path, params, body)
             self.head(reply)
@@ -199,6 +203,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- likewise
         """Quiet: a URL holds the AppSecret."""
+
+
+def _is_local_name(host: str) -> bool:
+    """Whether no web page out there can have this name.
+
+    A page that the developer visits could otherwise give its own name our address (DNS rebinding),
+    and be anybody. An address is no name; names without a dot, and these, exist in no public DNS.
+    """
+    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "." not in name or name.endswith((".localhost", ".local", ".internal"))
+    return True
 
 
 def _fields(body: bytes) -> dict[str, Any]:

@@ -8,7 +8,6 @@ no token at all, and then not for long.
 from __future__ import annotations
 
 import contextlib
-import hmac
 import random
 import secrets
 import threading
@@ -48,7 +47,7 @@ class Stored:
     mark: str = ""
 
 
-class TokenStore(Protocol):
+class AccessTokenStore(Protocol):
     """Where all processes look. Each method raises ``DatabaseUnavailable``."""
 
     def read(self, appid: str) -> Stored | None:
@@ -68,7 +67,7 @@ class TokenStore(Protocol):
 
 
 class AccessTokens:
-    """A ``TokenSource``. Safe to share between threads.
+    """A ``AccessTokenSource``. Safe to share between threads.
 
     ``fetch`` asks WeChat for the token and the seconds that it has left. ``clock`` is in seconds
     since 1970.
@@ -76,7 +75,7 @@ class AccessTokens:
 
     def __init__(
         self,
-        store: TokenStore,
+        store: AccessTokenStore,
         fetch: Callable[[str], tuple[Secret, int]],
         *,
         clock: Callable[[], float] = time.time,
@@ -106,10 +105,10 @@ class AccessTokens:
         """
         with self._lock:
             futile = self._futile.get(appid)
-        if futile and _same(futile[0], token) and self._clock() < futile[1]:
+        if futile and futile[0].matches(token) and self._clock() < futile[1]:
             return token
         stored = self._get(appid, token, seconds)
-        if _same(stored.token, token):
+        if stored.token.matches(token):
             with self._lock:
                 self._futile[appid] = (token, self._clock() + FUTILE)
         return stored.token
@@ -132,7 +131,7 @@ class AccessTokens:
         while True:
             with self._lock:
                 known = self._known.get(appid)
-                if known and _same(known.token, refused):
+                if known and known.token.matches(refused):
                     del self._known[appid]
                     known = None
                 left = known.expires_at - self._clock() if known else 0
@@ -149,7 +148,7 @@ class AccessTokens:
                 raise WeChatUnavailable("There is no access_token yet.")
             stored = flight.result()
             # A flight that had begun before may have ended with the very token that was refused.
-            if not _same(stored.token, refused):
+            if not stored.token.matches(refused):
                 return stored
         try:
             stored = self._obtain(appid, known, refused, ends)
@@ -177,7 +176,7 @@ class AccessTokens:
         while True:
             try:
                 newest = self._store.read(appid)
-                stored = None if newest and _same(newest.token, refused) else newest
+                stored = None if newest and newest.token.matches(refused) else newest
                 left = stored.expires_at - self._clock() if stored else 0
                 if stored and left > RENEW:
                     return stored
@@ -213,10 +212,3 @@ class AccessTokens:
             # One that is nearly over already: the next question waits until the lease is over.
             self._store.save(appid, holder, stored, release=not USELESS < seconds <= RENEW)
         return stored
-
-
-def _same(one: Secret, other: Secret | None) -> bool:
-    return other is not None and hmac.compare_digest(
-        one.reveal().encode("utf-8", "surrogatepass"),
-        other.reveal().encode("utf-8", "surrogatepass"),
-    )

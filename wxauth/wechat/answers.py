@@ -8,21 +8,19 @@ where no local variable of the traceback holds the answer.
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard, TypeVar
 
+from wxauth import strict_json
 from wxauth.exceptions import Misconfigured, WeChatBadResponse, WxauthError
-from wxauth.types import PhoneInfo, Secret, Session
+from wxauth.types import E164, ID, PhoneInfo, Secret, Session
 
 from .errcodes import classify
 
 T = TypeVar("T")
 Answer = Mapping[str, Any]
 
-#: Looser than what was ever seen (28 letters, digits, "-" and "_"): WeChat promises no shape.
-ID = re.compile(r"[\x21-\x7e]{1,64}")
 #: Base64 of 16 bytes.
 SESSION_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 #: WeChat wants room for 512 characters at least (protocol 5).
@@ -30,8 +28,6 @@ ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,2048}")
 #: Seconds. WeChat's live two hours; whatever is beyond a day is no lifetime.
 LIFETIME = range(1, 24 * 3600 + 1)
 COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
-#: E.164: at most fifteen digits, the country code included.
-E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
 #: A number in most places, a string in some (protocol 1.3).
 ERRCODE = re.compile(r"-?[0-9]{1,9}")
 RID = re.compile(r"rid: ([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
@@ -46,12 +42,12 @@ def judge(
 ) -> T | WxauthError:
     """What ``read`` makes of a success, or the exception that stands for anything else."""
     try:
-        # Not strict: a nickname may hold raw control characters (protocol 1.4). ValueError is bad
-        # UTF-8, bad JSON, and a number of 5,000 digits; RecursionError is brackets without end.
-        answer = json.loads(body.decode("utf-8"), strict=False)
-    except (ValueError, RecursionError):
-        return WeChatBadResponse("WeChat's answer is not JSON.")
-    if not isinstance(answer, dict):
+        # A nickname may hold raw control characters (protocol 1.4), or half an emoji: no code is
+        # lost for the sake of a text that nobody reads.
+        answer = strict_json.read_object(
+            body, control_characters=True, repeated_keys=True, lone_surrogates=True
+        )
+    except ValueError:
         return WeChatBadResponse("WeChat's answer is not a JSON object.")
     errcode = answer.get("errcode", 0)
     if not isinstance(errcode, (int, str)) or not ERRCODE.fullmatch(str(errcode)):
@@ -94,7 +90,7 @@ def read_phone(answer: Answer, appid: str) -> PhoneInfo | WxauthError:
     number = Secret(f"+{country}{pure}")
     if not E164.fullmatch(number.reveal()):
         return WeChatBadResponse("WeChat's answer has no acceptable phone number.")
-    return PhoneInfo(number=number, country_code=country)
+    return PhoneInfo(number=number)
 
 
 def read_ok(answer: Answer) -> bool | WxauthError:
@@ -113,7 +109,7 @@ def read_new_key(answer: Answer, openid: str) -> Secret | WxauthError:
     return Secret(session_key)
 
 
-def read_token(answer: Answer) -> tuple[Secret, int] | WxauthError:
+def read_access_token(answer: Answer) -> tuple[Secret, int] | WxauthError:
     token, seconds = answer.get("access_token"), answer.get("expires_in")
     if not _fits(token, ACCESS_TOKEN):
         return WeChatBadResponse("WeChat's answer has no acceptable access_token.")

@@ -1,8 +1,8 @@
 """What WeChat can be asked: one method per endpoint, a frozen dataclass out.
 
 Every endpoint goes through ``_call``: a place in the bulkhead, the access_token where one is
-needed, the pace and the circuit of the endpoint's group, a deadline over all of it, and the few
-repetitions that are allowed. What WeChat answers is judged in ``answers``.
+needed, the circuit of the endpoint's group, a deadline over all of it, and the few repetitions that
+are allowed. What WeChat answers is judged in ``answers``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from wxauth.exceptions import (
     Misconfigured,
     SessionKeyMissing,
     WeChatBadResponse,
     WeChatError,
+    WeChatLimit,
     WeChatTimeout,
     WeChatUnavailable,
     WxauthError,
@@ -28,10 +30,17 @@ from wxauth.logging import asking_wechat
 from wxauth.types import App, PhoneInfo, Secret, Session
 
 from . import answers
-from .endpoints import CHECK_SESSION, CODE2SESSION, PHONE, RESET_SESSION, STABLE_TOKEN, Endpoint
-from .errcodes import STALE_TOKEN, meaning
+from .endpoints import (
+    CHECK_SESSION,
+    CODE2SESSION,
+    PHONE,
+    RESET_SESSION,
+    STABLE_ACCESS_TOKEN,
+    Endpoint,
+)
+from .errcodes import STALE_ACCESS_TOKEN, meaning
 from .guard import Guard
-from .source import TokenSource
+from .source import AccessTokenSource
 from .transport import Transport
 
 logger = logging.getLogger("wxauth.wechat")
@@ -48,10 +57,20 @@ RESERVE = 2.0
 PAUSE = 0.2
 
 
+@dataclass(frozen=True)
+class _Question(Generic[T]):
+    endpoint: Endpoint
+    #: What a success is made of; returned, not raised, where it is none.
+    read: Callable[[answers.Answer], T | WxauthError]
+    params: Params
+    #: None: a GET.
+    body: Body | None = None
+
+
 class WeChatClient:
     """Speaks for one app. Safe to share between threads.
 
-    ``tokens`` is needed by the endpoints that want an access_token; a login does not.
+    ``access_tokens`` is needed by the endpoints that want an access_token; a login does not.
     """
 
     def __init__(
@@ -60,12 +79,12 @@ class WeChatClient:
         transport: Transport,
         *,
         guard: Guard | None = None,
-        tokens: TokenSource | None = None,
+        access_tokens: AccessTokenSource | None = None,
     ) -> None:
         self._app = app
         self._transport = transport
         self._guard = guard or Guard()
-        self._tokens = tokens
+        self._access_tokens = access_tokens
 
     def code2session(self, code: Secret) -> Session:
         """Exchange a login code for the openid and session_key of who obtained it.
@@ -128,7 +147,7 @@ class WeChatClient:
             "secret": self._app.secret,
             "force_refresh": force_refresh,
         }
-        return self._call(STABLE_TOKEN, answers.read_token, {}, body)
+        return self._call(STABLE_ACCESS_TOKEN, answers.read_access_token, {}, body)
 
     # -- the one way to WeChat -----------------------------------------------------------------
 
@@ -139,33 +158,31 @@ class WeChatClient:
         params: Params,
         body: Body | None = None,
     ) -> T:
+        question = _Question(endpoint, read, params, body)
         ends = time.monotonic() + DEADLINE
         with asking_wechat(), self._guard.gate.place() if endpoint.placed else nullcontext():
-            outcome = self._ask(endpoint, read, params, body, ends)
+            outcome = self._ask(question, ends)
         if isinstance(outcome, WxauthError):
             self._report(outcome)
             raise outcome
         return outcome
 
-    def _ask(
-        self,
-        endpoint: Endpoint,
-        read: Callable[[answers.Answer], T | WxauthError],
-        params: Params,
-        body: Body | None,
-        ends: float,
-    ) -> T | WxauthError:
+    def _ask(self, question: _Question[T], ends: float) -> T | WxauthError:
         """Once; once more with another access_token, and once more if nothing was learnt."""
+        endpoint = question.endpoint
         repeats, renews = endpoint.repeats, endpoint.bearer
         token = self._get_token(None, ends) if endpoint.bearer else None
         while True:
-            sent = params if token is None else {"access_token": token, **params}
-            outcome = self._attempt(endpoint, read, sent, body, ends)
+            outcome = self._attempt(question, token, ends)
             seconds = ends - time.monotonic()
-            if renews and isinstance(outcome, Misconfigured) and outcome.errcode in STALE_TOKEN:
+            if (
+                renews
+                and isinstance(outcome, Misconfigured)
+                and outcome.errcode in STALE_ACCESS_TOKEN
+            ):
                 renews, former = False, token
                 token = self._get_token(former, ends)
-                if _same(token, former):
+                if token.matches(former):
                     # Not its age, then: WeChat would go on refusing it, and we asking.
                     return outcome
             elif repeats and _is_transient(outcome) and seconds > PAUSE * 2:
@@ -173,22 +190,16 @@ class WeChatClient:
                 if isinstance(outcome, WeChatUnavailable):
                     time.sleep(PAUSE)
             else:
-                if endpoint.repeats and isinstance(outcome, WeChatError):
-                    outcome.repeatable = True
                 return outcome
 
     def _attempt(
-        self,
-        endpoint: Endpoint,
-        read: Callable[[answers.Answer], T | WxauthError],
-        params: Params,
-        body: Body | None,
-        ends: float,
+        self, question: _Question[T], token: Secret | None, ends: float
     ) -> T | WxauthError:
         """Ask once. Returns what WeChat, or the way to it, came to; raises if nobody was asked."""
-        lane = self._guard.lane(self._app.appid, endpoint.group)
-        lane.pace.wait()
-        era = lane.circuit.enter()
+        endpoint, body = question.endpoint, question.body
+        params = question.params if token is None else {"access_token": token, **question.params}
+        circuit = self._guard.circuit(self._app.appid, endpoint.group)
+        era = circuit.enter()
         # What it is called if this thread is ended in the middle.
         outcome: T | WxauthError = WeChatUnavailable("The call to WeChat was broken off.")
         try:
@@ -197,25 +208,24 @@ class WeChatClient:
                 answer = self._transport.get(endpoint.path, params, seconds=seconds)
             else:
                 answer = self._transport.post(endpoint.path, params, body, seconds=seconds)
-            outcome = answers.judge(answer, read, endpoint.errors)
+            outcome = answers.judge(answer, question.read, endpoint.errors)
         except WeChatError as error:
             logger.warning("WeChat did not answer app %s: %s", self._app.appid, error)
             outcome = error
         finally:
-            lane.circuit.leave(era, outcome)
-            lane.pace.note(outcome)
+            circuit.leave(era, outcome)
         return outcome
 
     def _get_token(self, refused: Secret | None, ends: float) -> Secret:
-        if self._tokens is None:
+        if self._access_tokens is None:
             raise TypeError("This client was made without a source of access_tokens.")
         seconds = max(ends - RESERVE - time.monotonic(), 0.0)
         if refused is None:
-            return self._tokens.get(self._app.appid, seconds=seconds)
-        return self._tokens.refused(self._app.appid, refused, seconds=seconds)
+            return self._access_tokens.get(self._app.appid, seconds=seconds)
+        return self._access_tokens.refused(self._app.appid, refused, seconds=seconds)
 
     def _report(self, error: WxauthError) -> None:
-        """Log what the operator must mend. Never the errmsg: it may hold anything."""
+        """Log what is the operator's business. Never the errmsg: it may hold anything."""
         if isinstance(error, Misconfigured):
             logger.error(
                 "WeChat refuses app %s: errcode %s, rid %s. %s%s",
@@ -224,6 +234,13 @@ class WeChatClient:
                 error.rid or "-",
                 meaning(error.errcode),
                 f" WeChat saw {error.address}." if error.address else "",
+            )
+        elif isinstance(error, WeChatLimit):
+            logger.warning(
+                "WeChat limits app %s: errcode %s. %s",
+                self._app.appid,
+                error.errcode,
+                meaning(error.errcode),
             )
 
 
@@ -239,9 +256,3 @@ def _signed(openid: str, session_key: Secret) -> dict[str, str | Secret]:
 
 def _is_transient(outcome: object) -> bool:
     return isinstance(outcome, (WeChatUnavailable, WeChatTimeout, WeChatBadResponse))
-
-
-def _same(one: Secret | None, other: Secret | None) -> bool:
-    if one is None or other is None:
-        return False
-    return hmac.compare_digest(one.reveal().encode(), other.reveal().encode())

@@ -11,7 +11,7 @@ from wxauth.exceptions import InvalidPhoneCode, SessionKeyMissing, WxauthError
 @dataclass(frozen=True)
 class Endpoint:
     path: str
-    #: Endpoints that break down together: they share a circuit and a pace.
+    #: Endpoints that break down together: they share a circuit.
     group: str
     #: It wants the access_token.
     bearer: bool = False
@@ -26,13 +26,14 @@ class Endpoint:
 CODE2SESSION = Endpoint("/sns/jscode2session", "login")
 # One of these at a time per app and process: more do not come together in ``AccessTokens``. A
 # place of its own would be one that the calls waiting for this very token may hold.
-STABLE_TOKEN = Endpoint("/cgi-bin/stable_token", "access_token", placed=False)
+STABLE_ACCESS_TOKEN = Endpoint("/cgi-bin/stable_token", "access_token", placed=False)
 PHONE = Endpoint(
     "/wxa/business/getuserphonenumber",
     "phone",
     bearer=True,
     repeats=True,
-    errors=dict.fromkeys((40003, 40029, 40163), InvalidPhoneCode),
+    # 40013: the code is of another app than the access_token (protocol 4.1), which is ours.
+    errors=dict.fromkeys((40003, 40013, 40029, 40163), InvalidPhoneCode),
 )
 CHECK_SESSION = Endpoint(
     "/wxa/checksession",

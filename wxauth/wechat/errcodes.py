@@ -92,7 +92,7 @@ ROWS = (
 )
 
 #: What an endpoint says of an access_token that is wrong, expired or not the latest.
-STALE_TOKEN = frozenset({40001, 40014, 42001})
+STALE_ACCESS_TOKEN = frozenset({40001, 40014, 42001})
 
 _TABLE = {row.errcode: row for row in ROWS}
 

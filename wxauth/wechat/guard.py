@@ -1,19 +1,11 @@
-"""What stands between a process and WeChat: places, and per app and endpoint group a lane."""
+"""What stands between a process and WeChat: places, and a circuit per app and endpoint group."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 from .circuit import Circuit
 from .gate import Gate
-from .pace import Pace
-
-
-@dataclass(frozen=True)
-class Lane:
-    circuit: Circuit
-    pace: Pace
 
 
 class Guard:
@@ -22,10 +14,10 @@ class Guard:
     def __init__(self, places: int = 8) -> None:
         self.gate = Gate(places)
         self._lock = threading.Lock()
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._circuits: dict[tuple[str, str], Circuit] = {}
 
-    def lane(self, appid: str, group: str) -> Lane:
+    def circuit(self, appid: str, group: str) -> Circuit:
         with self._lock:
-            if (appid, group) not in self._lanes:
-                self._lanes[appid, group] = Lane(Circuit(f"app {appid}, {group}"), Pace())
-            return self._lanes[appid, group]
+            if (appid, group) not in self._circuits:
+                self._circuits[appid, group] = Circuit(f"app {appid}, {group}")
+            return self._circuits[appid, group]

@@ -17,7 +17,7 @@ from .gate import Gate
 logger = logging.getLogger("wxauth.wechat")
 
 
-class TokenSource(Protocol):
+class AccessTokenSource(Protocol):
     """Where the access_token of this client's app comes from."""
 
     def get(self, appid: str, *, seconds: float) -> Secret:
@@ -27,7 +27,7 @@ class TokenSource(Protocol):
         """Another one, for WeChat refused this one; or the same once more, if there is none."""
 
 
-class OwnTokens:
+class OwnAccessTokens:
     """The access_token of a project that has a token server of its own (中控).
 
     It may hang: it is asked in a thread that can be left behind, and ``gate`` bounds how many are.

@@ -1,13 +1,14 @@
 """The total deadline of one call to WeChat, and the secrets that the call carries.
 
 requests and urllib3 know a timeout per socket operation only: an answer that dribbles in byte by
-byte lasts for ever. Here a timer shuts the socket down when the time is up, whatever the call is
-doing at that moment: a handshake, the headers, the body.
+byte lasts for ever. Here a thread, one for all calls of the process, shuts the socket down when the
+time is up, whatever the call is doing at that moment: a handshake, the headers, the body.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import threading
@@ -51,15 +52,14 @@ class Call:
         self.trouble = "no connection"
         self._secrets = secrets
         self._body = body
-        self._ends = time.monotonic() + seconds
+        #: The deadline, by ``time.monotonic``.
+        self.ends = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._watched: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self.expire)
-        self._timer.daemon = True
         self._token: Token[Call]
 
     def __enter__(self) -> Call:
-        self._timer.start()
+        _watchdog.watch(self)
         self._token = current.set(self)
         return self
 
@@ -69,14 +69,14 @@ class Call:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._timer.cancel()
+        _watchdog.forget(self)
         self.release()
         current.reset(self._token)
 
     @property
     def remaining(self) -> float:
         """Seconds left, never quite 0: a socket timeout of 0 means something else."""
-        return max(self._ends - time.monotonic(), 0.001)
+        return max(self.ends - time.monotonic(), 0.001)
 
     def watch(self, sock: socket.socket) -> None:
         """Shut this socket down at the deadline."""
@@ -117,6 +117,66 @@ class Call:
 def quoted(value: str) -> str:
     """One value of a query. Nothing raises here: an encoding error would carry the value."""
     return quote(value, safe="", errors="surrogatepass")
+
+
+class _Watchdog:
+    """The calls that are under way, and a thread that ends those whose deadline has come.
+
+    The thread begins with the first call. While calls come and go it wakes once in five seconds or
+    so: it is not told that the call which it waits for has ended well.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._calls: set[Call] = set()
+        #: When the thread looks next.
+        self._look = math.inf
+        self._thread: threading.Thread | None = None
+
+    def watch(self, call: Call) -> None:
+        with self._changed:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="wxauth-watchdog", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._calls.add(call)
+            if call.ends < self._look:
+                self._changed.notify()
+
+    def forget(self, call: Call) -> None:
+        with self._changed:
+            self._calls.discard(call)
+
+    def _run(self) -> None:
+        while True:
+            for call in self._wait():
+                call.expire()
+
+    def _wait(self) -> list[Call]:
+        """The calls whose deadline has come, none of them or some."""
+        with self._changed:
+            self._look = min((call.ends for call in self._calls), default=math.inf)
+            seconds = min(self._look - time.monotonic(), threading.TIMEOUT_MAX)
+            if seconds > 0:
+                self._changed.wait(seconds)
+            now = time.monotonic()
+            due = [call for call in self._calls if call.ends <= now]
+            self._calls.difference_update(due)
+            return due
+
+
+_watchdog = _Watchdog()
+
+
+def _start_anew() -> None:
+    """In the child of a fork: thread and calls are the parent's, and the lock may be held."""
+    global _watchdog
+    _watchdog = _Watchdog()
+
+
+# Where there is no fork, there is nothing to register.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 def _shut(sock: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import socket
@@ -24,6 +25,8 @@ from wxauth.conf import conf
 START_SECONDS = 60
 #: Addresses to listen on that are no address to call.
 WILDCARDS = ("", "0.0.0.0")  # noqa: S104
+#: What Django takes under DEBUG where ALLOWED_HOSTS is empty.
+THIS_MACHINE = (".localhost", "127.0.0.1", "[::1]")
 
 
 class Command(BaseCommand):
@@ -55,6 +58,7 @@ class Command(BaseCommand):
         visible = "127.0.0.1" if host in WILDCARDS else host
         server = f"http://{visible}:{port}"
         sandbox = f"http://{visible}:{sandbox_port}" if conf.SANDBOX else None
+        addresses = _open_addresses(host)
 
         account = self.ensure_admin()
         # Whatever ends this command ends the children: they have sessions of their own.
@@ -66,10 +70,12 @@ class Command(BaseCommand):
                 bound = ["--host", host, "--port", str(sandbox_port)]
                 children.append(_manage("wxauth_sandbox", *bound, "--backend", server))
             environment = {"WXAUTH_API_BASE": sandbox} if sandbox else {}
+            if addresses and not settings.ALLOWED_HOSTS:
+                environment["ALLOWED_HOSTS"] = ",".join([*THIS_MACHINE, *addresses])
             children.append(_manage("runserver", f"{host}:{port}", **environment))
             for number in ports:
                 self.await_port(visible, number, children)
-            self.greet(server, sandbox, account)
+            self.greet(server, sandbox, account, addresses)
             while all(child.poll() is None for child in children):
                 time.sleep(0.2)
             raise CommandError(_("The server has ended; see above."))
@@ -118,7 +124,7 @@ class Command(BaseCommand):
         users.create_superuser(username="admin", password=password)
         return _("admin / %(password)s (shown only now)") % {"password": password}
 
-    def greet(self, server: str, sandbox: str | None, account: str) -> None:
+    def greet(self, server: str, sandbox: str | None, account: str, addresses: list[str]) -> None:
         # The appid is left out: the sandbox's default one is meant.
         code = f"$(curl -s {sandbox}/sandbox/code)" if sandbox else "CODE-OF-WX.LOGIN"
         login = (
@@ -134,11 +140,39 @@ class Command(BaseCommand):
             *([_("Sandbox      %(url)s") % {"url": sandbox}] if sandbox else []),
             _("Log a WeChat user in:"),
             f"  {login}",
+            *([_warning(addresses)] if addresses and sandbox else []),
             _("Stop with Ctrl-C."),
             "",
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def _warning(addresses: list[str]) -> str:
+    """What ``HOST=0.0.0.0`` opens, in one line."""
+    return _(
+        "Attention: everybody in your network reaches this server and its sandbox under "
+        "%(addresses)s, and can log in as anybody."
+    ) % {"addresses": ", ".join(addresses)}
+
+
+def _open_addresses(host: str) -> list[str]:
+    """By which addresses others in the network reach a server that listens here."""
+    if host not in WILDCARDS:
+        try:
+            alone = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            alone = host == "localhost"
+        return [] if alone else [host]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: the system only chooses by which of its addresses it would be.
+            probe.connect(("192.0.2.1", 9))
+            found = [probe.getsockname()[0]]
+        except OSError:
+            found = []
+    name = socket.gethostname()
+    return [*found, name, *([] if "." in name else [f"{name}.local"])]
 
 
 def _manage(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:

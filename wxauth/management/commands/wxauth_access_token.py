@@ -11,7 +11,7 @@ from wxauth.conf import conf
 from wxauth.exceptions import WxauthError
 from wxauth.types import App
 from wxauth.wechat.access_token import WAIT
-from wxauth.wiring import get_access_tokens, get_client, get_own_tokens
+from wxauth.wiring import get_access_tokens, get_client, get_own_access_tokens
 
 
 class Command(BaseCommand):
@@ -36,12 +36,12 @@ class Command(BaseCommand):
         if app.access_token:
             if force_refresh:
                 raise CommandError(_("This app has an ACCESS_TOKEN of its own: renew it there."))
-            get_own_tokens(app.access_token).get(app.appid, seconds=WAIT)
+            get_own_access_tokens(app.access_token).get(app.appid, seconds=WAIT)
             self.stdout.write(_("The project's own source gave an access_token."))
             return
         tokens = get_access_tokens()
         if force_refresh:
-            token, seconds = get_client(app.appid).stable_access_token(force_refresh=True)
+            token, seconds = get_client(app).stable_access_token(force_refresh=True)
             tokens.replace(app.appid, token, seconds)
         moment = datetime.fromtimestamp(tokens.expires_at(app.appid), tz=timezone.utc)
         self.stdout.write(

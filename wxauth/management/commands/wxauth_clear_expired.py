@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils.translation import gettext as _
 
-from wxauth.services.keys import clear_expired
+from wxauth.management.base import CountingCommand
+from wxauth.services.upkeep import clear_expired
 
 
-class Command(BaseCommand):
+class Command(CountingCommand):
     help = (
         "Delete expired logins and marks of used data, and end the oldest logins where one openid "
         "has more than 20 live ones. "

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from wxauth.management.progress import Progress
 from wxauth.models import OpenId
-from wxauth.services.exporting import export_people
+from wxauth.services.transfer.exporting import export_people
 
 
 class Command(BaseCommand):

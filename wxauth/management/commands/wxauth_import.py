@@ -8,18 +8,19 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import router
 from django.utils.translation import gettext as _
 
 from wxauth.conf import conf
 from wxauth.exceptions import DatabaseUnavailable
+from wxauth.management.base import CountingCommand
 from wxauth.management.progress import Progress
-from wxauth.services.importing import Imported, import_people
-from wxauth.services.records import Line, Unreadable, read_file, read_model
+from wxauth.services.transfer.importing import Imported, import_people
+from wxauth.services.transfer.records import Line, Unreadable, read_file, read_model
 
 
-class Command(BaseCommand):
+class Command(CountingCommand):
     help = (
         "Take over the people whom the project already has: from a file (CSV with a header if its "
         "name ends in .csv, else one JSON object a line; columns openid, appid, unionid, user, "

@@ -3,17 +3,18 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from wxauth.exceptions import DatabaseUnavailable, MergeRefused, NotFound
+from wxauth.management.base import CountingCommand
 from wxauth.models import Merge
-from wxauth.services import merging
-from wxauth.services.moving import summarize
+from wxauth.services.merging import merges
+from wxauth.services.merging.entries import summarize
 
 
-class Command(BaseCommand):
+class Command(CountingCommand):
     help = (
         "Merge the user SOURCE into the user TARGET: everything of SOURCE becomes TARGET's, and "
         "SOURCE is deactivated. Or undo a merge: exactly the rows that were moved go back."
@@ -35,13 +36,13 @@ class Command(BaseCommand):
             raise CommandError(_("There is no dry run of --undo: it moves everything or nothing."))
         try:
             if options["undo"] is not None:
-                done = merging.undo(merge_id=options["undo"], actor="wxauth_merge")
+                done = merges.undo(merge_id=options["undo"], actor="wxauth_merge")
                 self.stdout.write(_("Merge %(id)d is undone.") % {"id": done.pk})
             elif options["dry_run"]:
-                self._show(merging.preview(source=options["source"], target=options["target"]))
+                self._show(merges.preview(source=options["source"], target=options["target"]))
                 self.stdout.write(_("Nothing was written: this was a dry run."))
             else:
-                done = merging.merge(
+                done = merges.merge(
                     source=options["source"], target=options["target"], actor="wxauth_merge"
                 )
                 self._show(done)

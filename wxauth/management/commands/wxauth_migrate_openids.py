@@ -4,17 +4,18 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from wxauth.exceptions import DatabaseUnavailable, UnknownApp
+from wxauth.management.base import CountingCommand
 from wxauth.management.progress import Progress
-from wxauth.services.migrating import Migrated, migrate_openids
-from wxauth.services.records import Unreadable
+from wxauth.services.transfer.migrating import Migrated, migrate_openids
+from wxauth.services.transfer.records import Unreadable
 
 
-class Command(BaseCommand):
+class Command(CountingCommand):
     help = (
         "Give people their new openids when an app changes hands: a CSV file with the columns "
         "old_openid and new_openid. They keep their users and log in anew. Stopped in the middle, "

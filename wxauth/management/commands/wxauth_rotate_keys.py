@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
-from wxauth.services.keys import Resealed, reseal
+from wxauth.management.base import CountingCommand
+from wxauth.services.upkeep import Resealed, reseal
 
 
-class Command(BaseCommand):
+class Command(CountingCommand):
     help = (
         "Seal every stored secret with the newest of WXAUTH_ENCRYPTION_KEYS. Logins go on "
         "meanwhile; interrupted, it is simply started again. Only when it ends without unreadable "

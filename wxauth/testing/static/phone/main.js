@@ -2,7 +2,7 @@
 import { h, icon } from './dom.js'
 import { makeLive } from './live.js'
 import { draw } from './screens.js'
-import { keepFile, makeWx, phoneDetail, sandbox } from './wx.js'
+import { NO_NUMBER, keepFile, makeWx, phoneDetail, sandbox } from './wx.js'
 import { explain, language, switchLanguage, tag, words } from './words.js'
 
 const { create } = window.module.exports
@@ -19,6 +19,8 @@ const PATHS = ['/sns/jscode2session', '/wxa/business/getuserphonenumber', '/cgi-
 
 const state = {
   person: config.people.find((one) => one.name === 'alice') ? 'alice' : config.people[0].name,
+  /** Who held the phone before. */
+  former: config.people[config.people.length - 1].name,
   appid: config.apps[0].appid,
   device: 1,
   devices: 1,
@@ -26,6 +28,17 @@ const state = {
   slow: false,
   down: false,
   banned: new Set(),
+  offline: false,
+  hang: false,
+  loss: false,
+  /** Why the phone button gives no number, or whose it is: 'own', 'taken' or a key of NO_NUMBER. */
+  number: 'own',
+  lose() {
+    const now = state.loss
+    state.loss = false
+    if (now) drawSide()
+    return now
+  },
 }
 const sessions = new Map()
 
@@ -81,12 +94,14 @@ function session() {
 function open(one) {
   const auth = create({
     baseURL: `/backend${config.api}`,
-    wx: makeWx(one.phone, live.request),
+    wx: makeWx(one.phone, live.request, state),
+    // Short, for who sits and watches.
+    timeout: 5000,
     // Nobody is registered before they have accepted the terms.
     signup: false,
     trace: live.trace,
   })
-  return Object.assign(one, { auth, tab: 'home', page: null, sheet: null, user: null, logins: [], busy: false, toast: '', shake: false })
+  return Object.assign(one, { auth, tab: 'home', page: null, sheet: null, user: null, logins: [], busy: false, toast: '', remind: false })
 }
 
 function drawScreen() {
@@ -177,9 +192,8 @@ function handlers(one) {
 
   function agreed() {
     if (one.agreed) return true
-    one.shake = true
-    toast(one, say().pleaseAgree)
-    one.shake = false
+    one.remind = true
+    drawScreen()
     return false
   }
 
@@ -217,13 +231,19 @@ function handlers(one) {
     },
     agree(yes) {
       one.agreed = yes
+      one.remind = false
+      drawScreen()
     },
     plainLogin() {
       if (agreed()) act(one, () => say().plainLogin, async () => entered(await auth.login()))
     },
     askPhone() {
       if (one.page === 'login' && !agreed()) return
-      one.number = config.people.find((person) => person.name === one.phone.person).phone.replace(/^(...)....(....)$/, '$1****$2')
+      if (NO_NUMBER[state.number]) {
+        act(one, () => say().phoneLogin, () => pressed(NO_NUMBER[state.number]))
+        return
+      }
+      one.number = numberOf(one.phone.person).replace(/^(...)....(....)$/, '$1****$2')
       one.sheet = 'phone'
       drawScreen()
     },
@@ -271,16 +291,16 @@ function handlers(one) {
     endLogin(id) {
       act(one, () => say().end, async () => {
         const result = await auth.request({ url: `me/logins/${id}/`, method: 'DELETE' })
-        toast(one, result.ok ? say().ended : explain(result))
+        toast(one, result.ok ? say().deviceEnded : explain(result))
         await loadLogins(one)
       })
     },
     logout() {
       act(one, () => say().logout, async () => {
-        await auth.logout()
+        const result = await auth.logout()
         setUser(one, null)
         one.logins = []
-        toast(one, say().loggedOut)
+        toast(one, result.ok ? say().loggedOut : say().logoutOwed)
       })
     },
   }
@@ -294,6 +314,12 @@ function handlers(one) {
     if (result.ok) setUser(one, result.data)
     toast(one, result.ok ? say().bound : explain(result))
   }
+}
+
+/** The number that WeChat would give of this person now. */
+function numberOf(name) {
+  const find = (wanted) => config.people.find((one) => one.name === wanted)
+  return find(state.number === 'taken' && name === state.person ? state.former : name).phone
 }
 
 let drawnFaces
@@ -353,25 +379,57 @@ function drawSide() {
     drawSide()
     await applyFaults()
   }
+  const press = (name, symbol, job) => h('button', {
+    type: 'button', class: 'trouble', 'data-do': `trouble-${name}`, onclick: job,
+  }, icon(symbol), h('span', null, h('b', null, say[name]), h('small', null, say[`${name}Hint`])), icon('go'))
+  // What goes wrong on the phone is the phone's business; the sandbox need not know.
+  const flipHere = (name) => () => {
+    state[name] = !state[name]
+    drawSide()
+  }
   $('troubles').replaceChildren(
-    h('button', {
-      type: 'button', class: 'trouble', 'data-do': 'trouble-rotate', onclick: async () => {
-        const one = session()
-        await sandbox('POST', 'rotate', { person: state.person, appid: state.appid })
-        one.phone.stale = true
-        live.gesture(() => words().rotate)
-        toast(one, words().rotated)
-      },
-    }, icon('key'), h('span', null, h('b', null, say.rotate), h('small', null, say.rotateHint)), icon('go')),
+    h('h3', null, say.onPhone),
+    toggle('offline', 'offline', state.offline, flipHere('offline')),
+    toggle('loss', 'lost', state.loss, flipHere('loss')),
+    toggle('hang', 'slow', state.hang, flipHere('hang')),
+    press('wipe', 'wipe', () => {
+      const one = session()
+      one.phone.storage.clear()
+      live.gesture(() => words().wipe)
+      toast(open(one), words().wiped)
+    }),
+    h('h3', null, say.inWeChat),
+    press('rotate', 'key', async () => {
+      const one = session()
+      await sandbox('POST', 'rotate', { person: state.person, appid: state.appid })
+      one.phone.stale = true
+      live.gesture(() => words().rotate)
+      toast(one, words().rotated)
+    }),
     toggle('used', 'twice', state.used, flip('used')),
     toggle('slow', 'slow', state.slow, flip('slow')),
     toggle('down', 'down', state.down, flip('down')),
     toggle('ban', 'ban', state.banned.has(state.person), async () => {
+      const one = session()
       const ban = !state.banned.has(state.person)
       if (ban) state.banned.add(state.person)
       else state.banned.delete(state.person)
-      drawSide()
+      drawAll()
       await sandbox('POST', 'refuse', { person: state.person, errcode: ban ? 40226 : null })
+      live.gesture(() => (ban ? words().ban : words().unban))
+      // WeChat refuses logins, not what was logged in before: that ends where the project ends it.
+      if (ban && one.user) toast(one, words().banLater)
+    }),
+    h('label', { class: 'trouble choose' }, icon('number'), h('span', null, h('b', null, say.number)),
+      h('select', { 'data-do': 'number', onchange: (event) => chooseNumber(event.target.value) },
+        ['own', 'taken', ...Object.keys(NO_NUMBER)].map((name) => h('option', { value: name, selected: state.number === name }, say.numbers[name])))),
+    h('h3', null, say.onServer),
+    press('ended', 'power', async () => {
+      const one = session()
+      const ended = await endByStaff(one.phone)
+      live.gesture(() => words().ended)
+      toast(one, ended ? words().endedNow : words().notLoggedIn)
+      live.poll()
     }),
   )
   $('tries').replaceChildren(
@@ -395,6 +453,21 @@ function drawSide() {
   )
 }
 
+async function chooseNumber(name) {
+  state.number = name
+  drawSide()
+  await sandbox('POST', 'people', { people: [{ name: state.person, phone: numberOf(state.person) }] })
+}
+
+/** End this phone's login on the server behind its back, as the staff does in the admin. */
+async function endByStaff(phone) {
+  const kept = [...phone.storage.values()].find((one) => one.token)
+  if (!kept) return false
+  const headers = { authorization: `Bearer ${kept.token}` }
+  const response = await fetch(`/backend${config.api.replace(/\/$/, '')}/logout/`, { method: 'POST', headers })
+  return response.ok
+}
+
 // -- who, where, which phone -----------------------------------------------------------------
 
 function radio(checked, attributes, ...children) {
@@ -409,7 +482,8 @@ function drawChoice() {
 
   $('people').replaceChildren(...config.people.slice(0, 8).map((one, index) => radio(one.name === state.person, {
     class: `who tone${index % 4}`, 'data-do': `person-${one.name}`, onclick: () => choose({ person: one.name }),
-  }, h('span', { class: 'face' }, personName(one).slice(language() === 'zh' ? -1 : 0)[0]), h('span', null, personName(one)))))
+  }, h('span', { class: 'face' }, personName(one).slice(language() === 'zh' ? -1 : 0)[0]), h('span', null, personName(one)),
+  state.banned.has(one.name) && h('span', { class: 'banned' }, say.banned))))
 
   $('apps').replaceChildren(...config.apps.map((one) => radio(one.appid === state.appid, {
     class: 'app', 'data-do': `app-${one.appid}`, onclick: () => choose({ appid: one.appid }), title: one.appid,
@@ -418,13 +492,16 @@ function drawChoice() {
 
   const numbers = Array.from({ length: state.devices }, (_, index) => index + 1)
   $('devices').replaceChildren(...numbers.map((number) => h('button', {
-    type: 'button', role: 'tab', 'aria-selected': String(number === state.device), 'data-do': `device-${number}`, onclick: () => choose({ device: number }),
+    type: 'button', 'aria-pressed': String(number === state.device), 'data-do': `device-${number}`, onclick: () => choose({ device: number }),
   }, say.device(number))), state.devices < 2 && h('button', {
     type: 'button', class: 'add', title: say.second, 'data-do': 'device-2', onclick: () => choose({ device: 2, devices: 2 }),
   }, `+ ${say.addDevice}`) || '')
 }
 
 function choose(change) {
+  // Whose number it is was said about somebody else.
+  if (change.person && state.number === 'taken') chooseNumber('own')
+  if (change.person && change.person !== state.person) state.former = state.person
   Object.assign(state, change)
   drawAll()
 }

@@ -49,7 +49,8 @@ export function draw(session, app, on) {
         h('button', { type: 'button', class: 'primary', disabled: busy, onclick: on.askPhone, 'data-do': 'phone-login' }, say.phoneLogin),
         h('button', { type: 'button', class: 'secondary', disabled: busy, onclick: on.plainLogin, 'data-do': 'plain-login' }, say.plainLogin),
         h('button', { type: 'button', class: 'text', onclick: on.back, 'data-do': 'not-now' }, say.notNow),
-        h('label', { class: `agree ${session.shake ? 'shake' : ''}` },
+        h('label', { class: `agree ${session.remind ? 'shake' : ''}` },
+          session.remind && h('span', { class: 'remind', role: 'alert' }, say.pleaseAgree),
           h('input', { type: 'checkbox', checked: session.agreed, onchange: (event) => on.agree(event.target.checked), 'data-do': 'agree' }),
           h('span', null, say.agree, h('em', null, say.terms), say.and, h('em', null, say.privacy))))]
   }

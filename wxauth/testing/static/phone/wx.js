@@ -12,13 +12,18 @@ export function keepFile(blob) {
 
 /**
  * `phone`: {storage, agent, appid, person, stale, language()}; `log(request)` is told of each
- * request and gives what is to be called with its answer.
+ * request and gives what is to be called with its answer. `trouble` says what goes wrong now:
+ * {offline, hang, lose(): whether this answer gets lost}.
  */
-export function makeWx(phone, log) {
+export function makeWx(phone, log, trouble) {
   const who = () => ({ appid: phone.appid, person: phone.person })
 
   function send(method, url, headers, body, timeout, shown) {
     const finish = log({ method, url, body: shown })
+    if (trouble.offline) {
+      finish(0, '')
+      return Promise.reject({ errMsg: 'request:fail' })
+    }
     const stop = new AbortController()
     const timer = setTimeout(() => stop.abort(), timeout || 60000)
     return fetch(url, {
@@ -29,9 +34,10 @@ export function makeWx(phone, log) {
       credentials: 'omit',
     }).then(async (response) => {
       const text = await response.text()
+      if (trouble.lose()) throw new Error('lost')
       finish(response.status, text)
       return { statusCode: response.status, text, header: Object.fromEntries(response.headers) }
-    }, () => {
+    }).catch(() => {
       finish(0, '')
       throw { errMsg: stop.signal.aborted ? 'request:fail timeout' : 'request:fail' }
     }).finally(() => clearTimeout(timer))
@@ -43,7 +49,16 @@ export function makeWx(phone, log) {
     setStorageSync: (key, value) => { phone.storage.set(key, structuredClone(value)) },
     removeStorageSync: (key) => { phone.storage.delete(key) },
 
+    getNetworkType({ success }) {
+      success({ networkType: trouble.offline ? 'none' : 'wifi', errMsg: 'getNetworkType:ok' })
+    },
+
     login({ success, fail }) {
+      if (trouble.hang) return
+      if (trouble.offline) {
+        fail({ errMsg: 'login:fail' })
+        return
+      }
       sandbox('GET', `code?${new URLSearchParams(who())}`).then((code) => {
         phone.stale = false
         success({ code, errMsg: 'login:ok' })
@@ -80,6 +95,14 @@ export function makeWx(phone, log) {
       )
     },
   }
+}
+
+/** What the phone button's event holds where WeChat gives no number, by the reason. */
+export const NO_NUMBER = {
+  quota: { errMsg: 'getPhoneNumber:fail', errno: 1400001 },
+  permission: { errMsg: 'getPhoneNumber:fail no permission', errno: 102 },
+  undeclared: { errMsg: 'getPhoneNumber:fail api scope is not declared in the privacy agreement', errno: 112 },
+  privacy: { errMsg: 'getPhoneNumber:fail privacy permission is not authorized' },
 }
 
 /** What the phone button's event holds when the person agrees. */

@@ -8,90 +8,115 @@
  * request(). README.md beside this file tells the rest; wxauth.d.ts has the types.
  *
  * The syntax is ES2015 on purpose: the base library runs it as it stands, on old phones too.
- * wxauth.mjs is this file as an ES module, for bundlers (uni-app, Taro); it is generated.
+ * wxauth.mjs is this file as an ES module, for bundlers (uni-app, Taro); npm/index.js is the same
+ * in ES5, for the oldest phones and for npm. Both are generated.
  */
 'use strict'
 
-/** What the server may tell the phone to do. Whatever else it says means stop. */
-const ACTIONS = ['login', 'refetch', 'tap', 'signup', 'retry', 'fix', 'stop']
+const { assign } = Object
 
+/** What the server may tell the phone to do. Whatever else it says means stop. */
+const ACTIONS = /^(login|refetch|tap|signup|retry|fix)$/
 /** What to make of an answer that does not say it itself: a proxy's, or the project's own. */
-const ACTION_BY_STATUS = {
-  400: 'fix', 401: 'login', 405: 'fix', 406: 'fix', 408: 'retry', 413: 'fix', 415: 'fix',
-  422: 'fix', 429: 'retry', 502: 'retry', 503: 'retry', 504: 'retry',
-}
+const FIX = /^(40[056]|41[35]|422)$/
+const RETRY = /^(408|429|50[234])$/
 
 /** WeChat runs ten requests of a mini-program at once; an eleventh fails on old base libraries. */
 const AT_ONCE = 10
 /** A code lives for five minutes. One that was fetched ahead is not used in the last of them. */
 const CODE_LIFE = 4 * 60 * 1000
-const JSON_BODY = { 'content-type': 'application/json' }
 /** How often one request is repeated because the server asked for patience. */
 const REPEATS = 5
+/** In milliseconds, after WeChat's own timeout: what it leaves without an end is ended by us. */
+const GRACE = 1000
+/** In milliseconds: who has no answer by then may have no network, and WeChat is asked. */
+const LOOK = 2000
+const OFFLINE = 'no network'
+/** HTML with status 200: the page of some Wi-Fi that wants a login of its own. */
+const PORTAL = 'captive_portal'
+const NO_CODE = 'wx_login_failed'
+const LOGIN = 'login/'
+const JSON_BODY = { 'content-type': 'application/json' }
 
-function succeed(data, status) {
-  return { ok: true, action: 'ok', status, data }
+/** WeChat's errno in a button's event: whether the project can mend it, and what it means. */
+const REFUSALS = {
+  102: ['fix', 'no_permission'],
+  112: ['fix', 'privacy_not_declared'],
+  1400001: ['stop', 'phone_quota'],
+}
+/** The options, by the type of their value. */
+const OPTIONS = {
+  string: 'baseURL appid',
+  object: 'baseURL cloud origins wx',
+  function: 'transport upload unwrap isUnauthorized trace wx',
+  boolean: 'signup checkSession',
+  number: 'patience timeout',
 }
 
-function fail(action, code, detail, more) {
-  return Object.assign({ ok: false, action, code, detail: detail || '', status: 0 }, more)
+/** What the clients of one mini-program and one server have in common: see `state`. */
+const states = []
+
+/** A mistake in a program is an exception, and names the option that is wrong. */
+const need = (good, name) => {
+  if (!good) throw new TypeError(`wxauth: wrong option ${name}`)
 }
+
+const isString = (value) => typeof value === 'string'
+
+const given = (value) => Promise.resolve(value)
+
+const succeed = (data, status) => ({ ok: true, action: 'ok', status, data })
+
+const fail = (action, code, detail, more) => (
+  assign({ ok: false, action, code, detail: detail || '', status: 0 }, more))
 
 /** A failed result as something to throw, for the two methods that have nothing to return. */
-function toError(result) {
-  const error = new Error(result.detail || result.code)
-  return Object.assign(error, result, { name: 'WxauthError' })
-}
+const toError = (result) => (
+  assign(new Error(result.detail || result.code), result, { name: 'WxauthError', result }))
 
-function toResult(error) {
+const toResult = (error) => {
   // A mistake in a program is no answer.
-  if (!error.action) throw error
-  return fail(error.action, error.code, error.detail,
-    pick(error, ['status', 'retryAfter', 'field', 'data']))
+  if (!error.result) throw error
+  return error.result
 }
 
-function origin(url) {
-  const found = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(url)
-  return found ? found[0].toLowerCase() : ''
-}
+const bearer = (token) => ({ Authorization: `Bearer ${token}` })
 
-function parse(data) {
-  // wx.uploadFile hands out the text of an answer, whatever its type.
-  if (typeof data === 'string' && data.charAt(0) === '{') {
-    try {
-      return JSON.parse(data)
-    } catch (error) {
-      return data
-    }
+const origin = (url) => (/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(url) || [''])[0].toLowerCase()
+
+const parse = (data) => {
+  try {
+    // wx.uploadFile hands out the text of an answer, whatever its type.
+    return /^[{[]/.test(data) ? JSON.parse(data) : data
+  } catch (error) {
+    return data
   }
-  return data
 }
 
-function retryAfter(res, body) {
-  if (body && typeof body.retry_after === 'number') return body.retry_after
+const retryAfter = (res, body) => {
   const header = res.header || {}
-  const name = Object.keys(header).filter((key) => key.toLowerCase() === 'retry-after')[0]
-  const seconds = name ? Number(header[name]) : NaN
+  const name = Object.keys(header).filter((key) => /^retry-after$/i.test(key))[0]
+  const seconds = parseFloat(body && body.retry_after !== undefined ? body.retry_after : header[name])
   return seconds >= 0 ? seconds : undefined
 }
 
 /** What a button's event says when there is nothing to send, or null when there is. */
-function refusal(detail) {
+const refusal = (detail) => {
   const said = detail.errMsg || ''
   if (detail.code || detail.encryptedData || detail.avatarUrl) return null
-  // The quota that the business bought is used up; WeChat has told the person so already.
-  if (detail.errno === 1400001) return fail('stop', 'phone_quota', said)
-  if (detail.errno === 112) return fail('fix', 'privacy_not_declared', said)
-  if (/privacy/i.test(said)) return fail('stop', 'privacy_refused', said)
-  if (/deny|cancel/i.test(said)) return fail('stop', 'user_denied', said)
-  return fail('stop', 'wx_failed', said)
+  const [action, code] = REFUSALS[/no permission/.test(said) ? 102 : detail.errno]
+    || ['stop', /privacy/i.test(said) ? 'privacy_refused' : /deny|cancel/i.test(said) ? 'user_denied' : 'wx_failed']
+  return fail(action, code, said)
 }
 
-function isLogin(data) {
-  return Boolean(data) && typeof data.token === 'string' && data.expires_in > 0
-}
+const isLogin = (data) => isString(data.token) && data.expires_in > 0
+const isUser = (data) => isString(data.id)
 
-function pick(source, names) {
+/** For an answer that should be ours and is not: an envelope, perhaps, that nobody opens. */
+const expect = (result, isOurs) => (!result.ok || isOurs(result.data || {}) ? result
+  : fail('fix', 'not_wxauth', 'See the options baseURL and unwrap.', pick(result, ['status', 'data'])))
+
+const pick = (source, names) => {
   const taken = {}
   names.forEach((name) => {
     if (source[name]) taken[name] = source[name]
@@ -105,31 +130,22 @@ function pick(source, names) {
  * @param {import('./wxauth').Options} options
  * @returns {import('./wxauth').Client}
  */
-function create(options) {
-  const patience = options.patience === undefined ? 20 : options.patience
-  const trace = options.trace || function () {}
-
-  /** {token, life (seconds), at} or {out: true}; undefined: the storage was not read yet. */
-  let held
-  /** The silent login under way, and the one that a person asked for. */
-  let silent = null
-  let asked = null
-  /** Counts logouts: what was under way before one must not log anybody in after it. */
-  let era = 0
-  /** A code that was fetched before a button is pressed. */
-  let ahead = null
-  let sessionChecked = null
-  let running = 0
-  const waiting = []
+const create = (options) => {
+  Object.keys(options).forEach((name) => need(options[name] === undefined
+    || ` ${OPTIONS[typeof options[name]]} `.indexOf(` ${name} `) >= 0, name))
+  const urls = options.baseURL
+  ;(urls && typeof urls === 'object' ? [urls.develop, urls.trial, urls.release] : [urls])
+    .forEach((url) => need(/^(https?:\/)?\//.test(`${url}`), 'baseURL'))
+  const timeout = options.timeout || 15000
+  const trace = options.trace || (() => {})
+  let mine
 
   // -- where we are --------------------------------------------------------------------------
 
-  function platform() {
-    // Looked up at each call: at import time there is no wx in tests, plugins and workers.
-    return options.wx || wx
-  }
+  // Looked up at each call: at import time there is no wx in tests, plugins and workers.
+  const platform = () => options.wx || wx
 
-  function account() {
+  const account = () => {
     try {
       return platform().getAccountInfoSync().miniProgram || {}
     } catch (error) {
@@ -137,325 +153,349 @@ function create(options) {
     }
   }
 
-  function base() {
-    const url = options.baseURL
-    // A base library that cannot tell is an old phone of a real user.
-    const chosen = typeof url === 'string' ? url : url[account().envVersion || 'release']
-    return chosen.replace(/\/+$/, '')
+  const appid = () => options.appid || account().appId
+
+  // A base library that cannot tell its version is an old phone of a real user.
+  const base = () => (typeof urls === 'string' ? urls : urls[account().envVersion || 'release']).replace(/\/+$/, '')
+
+  /**
+   * - `held`: {token, life (seconds), at} or {out: true}, and `owed`, the logouts that the server
+   *   was not told of; undefined: the storage was not read yet
+   * - `silent`, `asked`: the login under way that nobody asked for, and the one by a tap
+   * - `settling`: who is telling the server what is owed
+   * - `era`: counts logouts; what was under way before one must not log anybody in after it
+   * - `ahead`: a code that was fetched before a button is pressed
+   */
+  const state = () => {
+    if (!mine) {
+      // With the address in it, a trial version does not send its token to the real server.
+      const key = `wxauth ${appid()} ${base()}`
+      mine = states.filter((one) => one.key === key && one.wx === platform())[0]
+      if (!mine) states.push(mine = { key, wx: platform(), era: 0, running: 0, waiting: [] })
+    }
+    return mine
   }
 
-  function address(url) {
+  const address = (url) => {
+    need(isString(url), 'url')
     if (origin(url)) return url
     return url.charAt(0) === '/' ? origin(base()) + url : `${base()}/${url}`
   }
 
   /** The token is shown to our own server only: anybody who has it is the person. */
-  function isOurs(url) {
-    return [base()].concat(options.origins || []).some((one) => origin(one) === origin(url))
-  }
+  const isOurs = (url) => [base()].concat(options.origins || []).some((one) => origin(one) === origin(url))
 
   // -- the token in the storage --------------------------------------------------------------
 
-  function storageKey() {
-    // With the address in it, a trial version does not send its token to the real server.
-    return `wxauth ${base()}`
-  }
-
-  function load() {
-    if (held === undefined) {
+  const load = () => {
+    const app = state()
+    if (!app.held) {
       try {
-        held = platform().getStorageSync(storageKey()) || null
+        app.held = platform().getStorageSync(app.key)
       } catch (error) {
-        held = null
+        // The storage is broken: as if nothing was in it.
       }
-      if (held && !held.out && typeof held.token !== 'string') held = null
+      if (!app.held || !(app.held.out || isString(app.held.token))) app.held = {}
     }
-    return held || {}
+    return app.held
   }
 
-  function save(value) {
-    held = value
+  /** Keep this, and what is owed: that outlives logins. */
+  const save = (value, owed) => {
+    const app = state()
+    const debts = owed || load().owed || []
+    app.held = assign({}, value, { owed: debts.length ? debts : undefined })
     try {
       // Removed first: where there is no room for the new value, the old one must not come back.
-      platform().removeStorageSync(storageKey())
-      if (value) platform().setStorageSync(storageKey(), value)
+      platform().removeStorageSync(app.key)
+      if (app.held.out || app.held.token) platform().setStorageSync(app.key, app.held)
     } catch (error) {
       // The storage is full or broken: then the token lives as long as the mini-program runs.
     }
-  }
-
-  /** Drop a token, unless a newer one has taken its place since it was sent. */
-  function drop(token) {
-    const kept = load()
-    if (kept.token && (token === undefined || token === kept.token)) save(null)
   }
 
   /**
    * Seconds that the token still has. Only a span is measured: the phone's clock may be wrong, and
    * where somebody sets it back the server's 401 has the last word.
    */
-  function remaining() {
+  const remaining = () => {
     const { token, life, at } = load()
-    if (!token) return 0
-    return life - (Date.now() - at) / 1000
+    return token ? life - (Date.now() - at) / 1000 : 0
   }
 
-  function isFresh() {
-    const life = load().life || 0
-    return remaining() > Math.min(60, life / 10)
-  }
+  const isFresh = () => remaining() > Math.min(60, load().life / 10)
 
   // -- sending -------------------------------------------------------------------------------
 
-  function queue(job) {
+  /**
+   * Call something of `wx`, which answers by callbacks, by a promise, by both, or never. Resolves
+   * to what it answers; where that is nothing, to a `statusCode` of 0.
+   */
+  const call = (method, fields, hold) => {
     return new Promise((resolve) => {
-      function start() {
-        running += 1
-        job().then((value) => {
-          running -= 1
-          if (waiting.length) waiting.shift()()
-          resolve(value)
-        })
+      let task
+      const timers = [
+        setTimeout(() => {
+          lose({ errMsg: 'timeout' })
+          if (task && task.abort) task.abort()
+        }, fields.timeout + GRACE),
+        setTimeout(() => isOffline().then((yes) => yes && lose({ errMsg: OFFLINE })), LOOK),
+      ]
+      const end = (res) => {
+        timers.forEach((timer) => clearTimeout(timer))
+        resolve(res)
       }
-      if (running < AT_ONCE) start()
-      else waiting.push(start)
-    })
-  }
-
-  /** The answer, always: a request that got none has the status 0. */
-  function send(transport, request) {
-    return queue(() => new Promise((resolve) => {
-      function lose(error) {
-        resolve({ statusCode: 0, data: null, errMsg: (error && error.errMsg) || String(error) })
+      const lose = (error) => {
+        end({ statusCode: 0, data: null, errMsg: (error && error.errMsg) || String(error) })
       }
       try {
-        const answer = transport(Object.assign({}, request, { success: resolve, fail: lose }))
+        task = method(assign({}, fields, { success: end, fail: lose, complete: undefined }))
         // Taro and wx.cloud answer by a promise as well, or instead.
-        if (answer && typeof answer.then === 'function') {
-          answer.then((res) => { if (res && res.statusCode) resolve(res) }, lose)
-        }
+        if (task && task.then) task.then((res) => res && end(res), lose)
+        if (task && hold) hold(task)
       } catch (error) {
         lose(error)
       }
-    }))
-  }
-
-  function post(path, data, header) {
-    return send(fetcher(), {
-      url: address(path),
-      method: 'POST',
-      header: Object.assign({}, JSON_BODY, header),
-      data,
-      timeout: options.timeout || 15000,
     })
   }
 
-  function fetcher() {
-    return options.transport || ((request) => platform().request(request))
+  const ask = (name, fields) => call((wanted) => platform()[name](wanted), assign({ timeout }, fields))
+
+  /** A phone that cannot tell is believed to have a network. */
+  const isOffline = () => ask('getNetworkType', { timeout: 0 }).then((res) => res.networkType === 'none')
+
+  /** Sends when there is room for it. The answer, always: see `call`. */
+  const send = (transport, request, hold) => {
+    const app = state()
+    return new Promise((resolve) => {
+      const start = () => {
+        app.running += 1
+        call(transport, request, hold).then((res) => {
+          app.running -= 1
+          if (app.waiting.length) app.waiting.shift()()
+          resolve(res)
+        })
+      }
+      if (app.running < AT_ONCE) start()
+      else app.waiting.push(start)
+    })
   }
 
-  function uploader() {
+  const post = (path, data, header) => send(fetcher(), {
+    url: address(path), method: 'POST', header: assign({}, JSON_BODY, header), data, timeout,
+  })
+
+  const fetcher = () => {
+    const { cloud, transport } = options
+    return transport || ((request) => (cloud
+      ? platform().cloud.callContainer(assign({}, request, {
+        path: request.url,
+        config: { env: cloud.env },
+        header: assign({ 'X-WX-SERVICE': cloud.service }, request.header),
+      }))
+      : platform().request(request)))
+  }
+
+  const uploader = () => {
+    // callContainer takes no files, and wx.uploadFile no address without a domain.
+    need(options.upload || !options.cloud, 'upload')
     return options.upload || ((request) => platform().uploadFile(request))
   }
 
   // -- reading -------------------------------------------------------------------------------
 
-  function isUnauthorized(res) {
-    return options.isUnauthorized ? options.isUnauthorized(res) : res.statusCode === 401
-  }
-
-  /** The one place that turns an answer into what to do next. */
-  function read(res) {
+  /** The one place that turns an answer into what to do next. `isText`: a page may be meant. */
+  const read = (res, isText) => {
     const status = res.statusCode
     if (!status) return fail('retry', 'network', res.errMsg)
-    const whole = Object.assign({}, res, { data: parse(res.data) })
-    let body
-    try {
-      body = options.unwrap ? options.unwrap(whole) : whole.data
-    } catch (error) {
-      body = whole.data
-    }
+    const whole = assign({}, res, { data: parse(res.data) })
     const good = status >= 200 && status < 300
-    const speaks = body && typeof body.code === 'string' && typeof body.action === 'string'
+    let wrong
+
+    const consult = (name, otherwise) => {
+      try {
+        if (options[name]) return options[name](whole)
+      } catch (error) {
+        wrong = `${name}: ${error.message}`
+      }
+      return otherwise
+    }
+
+    if (good && !isText && /^\s*</.test(whole.data)) return fail('retry', PORTAL, '', { status })
+    const body = consult('unwrap', whole.data)
+    const isOut = consult('isUnauthorized', status === 401)
     const more = { status, data: body }
-    if (isUnauthorized(whole)) {
-      return fail('login', speaks ? body.code : 'unauthorized', speaks ? body.detail : '', more)
-    }
+    // The project's functions are not made for the pages of proxies; for an answer of 200 they are.
+    if (good && wrong) return fail('fix', 'option_failed', wrong, more)
+    const speaks = body && isString(body.code) && isString(body.action)
+    if (isOut) return fail('login', speaks ? body.code : 'unauthorized', speaks && body.detail, more)
     // In an envelope a refusal may come with status 200; without one it never does.
-    if (speaks && !(good && !options.unwrap)) {
-      const action = ACTIONS.indexOf(body.action) < 0 ? 'stop' : body.action
-      if (action === 'retry') more.retryAfter = retryAfter(res, body)
+    const refused = speaks && (!good || options.unwrap)
+    if (good && !refused) return succeed(body, status)
+    let action = FIX.test(status) ? 'fix' : RETRY.test(status) ? 'retry' : 'stop'
+    if (refused) {
+      action = ACTIONS.test(body.action) ? body.action : 'stop'
       if (body.field) more.field = body.field
-      return fail(action, body.code, body.detail, more)
     }
-    if (good) return succeed(body, status)
-    const action = ACTION_BY_STATUS[status] || 'stop'
-    if (action === 'retry') more.retryAfter = retryAfter(res, null)
-    return fail(action, `http_${status}`, body && body.detail, more)
+    if (action === 'retry') more.retryAfter = retryAfter(res, body)
+    return fail(action, refused ? body.code : `http_${status}`, body && body.detail, more)
   }
 
-  function handle(res, header) {
-    const result = read(res)
+  const handle = (res, header, isText) => {
+    const result = read(res, isText)
     if (result.action === 'login') {
       // A late refusal of an old token must not cost the new one, hence the header.
-      const sent = header ? header.Authorization || header.authorization || '' : undefined
-      drop(sent && sent.replace(/^Bearer /, ''))
+      const sent = header && (header.Authorization || header.authorization || '').slice(7)
+      const { token: kept } = load()
+      if (kept && (!header || sent === kept)) save()
     }
     return result
   }
 
-  /** Whether the server itself said that the same request may come again. */
-  function isServersWord(result) {
-    return result.code !== 'network' && result.code.slice(0, 5) !== 'http_'
+  const report = (url, result) => {
+    const { status, action, code } = result
+    trace({ step: 'answer', url, status, action, code })
+    // There is a network.
+    if (status && load().owed) settle()
+    return result
   }
 
-  /** Waits as long as the server asks; resolves to false where that is too long to wait. */
-  function makePatience() {
-    let left = patience
+  /**
+   * Attempt something until there is a result to tell: it is repeated after one new login, and as
+   * long as the server asks for patience. An answer that got lost is asked for once more.
+   *
+   * `attempt(renew)` resolves to a result, `renew` says that a login must be a new one.
+   * `isHarmless`: twice does no harm. `isOver(action)`: nothing is to be done any more about this.
+   */
+  const insist = (url, attempt, isHarmless, isOver) => {
+    let left = options.patience === undefined ? 20 : options.patience
     let repeats = 0
-    return (result) => {
-      let seconds = result.retryAfter
-      if (seconds === undefined) seconds = Math.pow(2, repeats)
+    let renewed
+
+    const isWorthIt = ({ status, code, retryAfter: asked }) => {
+      const seconds = asked === undefined ? Math.pow(2, repeats) : asked
       repeats += 1
-      if (seconds > left || repeats > REPEATS) return Promise.resolve(false)
+      // Nobody knows whether a lost request arrived: what must not happen twice is not sent twice.
+      const isServersWord = !/^(network|http_)/.test(code)
+      if (!(isHarmless || isServersWord) || seconds > left || repeats > REPEATS) return false
+      // WeChat itself, and the Wi-Fi of a hotel, will say the same in a second.
+      if (code === PORTAL || code === NO_CODE) return false
       left -= seconds
-      trace({ step: 'wait', seconds, code: result.code })
-      // A little later than asked, each phone by a different bit: else all come back at once.
-      const spread = seconds * Math.random() * 250
-      return new Promise((resolve) => {
-        setTimeout(() => resolve(true), seconds * 1000 + spread)
+      if (!status) repeats = REPEATS
+      return (status ? given() : isOffline()).then((yes) => {
+        if (yes) return false
+        trace({ step: 'wait', seconds, code })
+        // A little later than asked, each phone by a different bit: else all come back at once.
+        const spread = seconds * Math.random() * 250
+        return new Promise((resolve) => { setTimeout(resolve, seconds * 1000 + spread, true) })
       })
     }
-  }
 
-  // -- logging in ----------------------------------------------------------------------------
-
-  /** Some method of `wx` with callbacks, as a promise that never rejects. */
-  function ask(name, fields) {
-    return new Promise((resolve) => {
-      const done = (res) => resolve(Object.assign({ ok: true }, res))
-      const failed = (error) => resolve({ ok: false, errMsg: (error && error.errMsg) || String(error) })
-      try {
-        const answer = platform()[name](Object.assign({}, fields, { success: done, fail: failed }))
-        // Not `then(done)`: the callbacks are called anyway, the promise would only go unhandled.
-        if (answer && typeof answer.then === 'function') answer.then(done, failed)
-      } catch (error) {
-        failed(error)
-      }
-    })
-  }
-
-  function takeCode() {
-    const ready = ahead
-    ahead = null
-    if (ready && Date.now() - ready.at < CODE_LIFE) return Promise.resolve({ code: ready.code })
-    return ask('login')
-  }
-
-  /** Fetch a code, exchange it, keep the token. Never rejects. */
-  function exchange(fields) {
-    const begun = era
-    const wait = makePatience()
-    const appid = options.appid || account().appId
-    let spent = 0
-
-    function once(known) {
-      const at = Date.now()
-      return (known ? Promise.resolve({ code: known }) : takeCode()).then(({ code, errMsg }) => {
-        if (!code) return fail('retry', 'wx_login_failed', errMsg)
-        const data = Object.assign({ code }, appid ? { appid } : {}, fields)
-        trace({ step: 'login' })
-        return post('login/', data).then((res) => {
-          let result = read(res)
-          if (result.ok && !isLogin(result.data)) {
-            // A captive portal, or a wrong address: it is no answer of ours.
-            result = fail('retry', 'http_200', 'Not an answer of wxauth.', { status: 200 })
-          }
-          report('login/', result)
-          if (result.ok) return keep(result, at)
-          if (result.action === 'login' && spent < 1) {
-            spent += 1
-            trace({ step: 'repeat', url: 'login/', code: result.code })
-            return once()
-          }
-          if (result.action !== 'retry') return result
-          return wait(result).then((worth) => {
-            if (!worth || begun !== era) return result
-            trace({ step: 'repeat', url: 'login/', code: result.code })
-            // The server knows that the code was not consumed; of a lost request nobody knows.
-            return once(isServersWord(result) ? code : undefined)
-          })
+    const once = (renew) => {
+      return attempt(renew).then((result) => {
+        const { action, code } = result
+        const worth = action === 'login' ? !renewed : action === 'retry' && isWorthIt(result)
+        return given(worth).then((yes) => {
+          if (!yes || isOver(action)) return result
+          trace({ step: 'repeat', url, code })
+          renewed = renewed || action === 'login'
+          return once(action === 'login')
         })
       })
-    }
-
-    function keep(result, at) {
-      if (begun !== era) return fail('login', 'logged_out')
-      save({ token: result.data.token, life: result.data.expires_in, at })
-      sessionChecked = Promise.resolve()
-      return result
     }
 
     return once()
   }
 
-  function report(url, result) {
-    trace({ step: 'answer', url, status: result.status, action: result.action, code: result.code })
+  // -- logging in ----------------------------------------------------------------------------
+
+  /** A job that all who want it at the same time share. */
+  const share = (slot, job) => {
+    const app = state()
+    const done = (result) => {
+      if (app[slot] === coming) app[slot] = null
+      return result
+    }
+    const coming = app[slot] || job().then(done)
+    app[slot] = coming
+    return coming
   }
 
-  /** Run a login and leave it where those who come meanwhile find it. */
-  function begin(fields) {
-    const mine = exchange(fields).then((result) => {
-      if (silent === mine) silent = null
-      return result
-    })
-    silent = mine
-    return mine
+  const takeCode = () => {
+    const app = state()
+    const ready = app.ahead
+    app.ahead = null
+    return ready && Date.now() - ready.at < CODE_LIFE ? given(ready) : ask('login')
+  }
+
+  /** Fetch a code, exchange it, keep the token. Never rejects. */
+  const exchange = (fields) => {
+    const app = state()
+    const begun = app.era
+    const isOver = () => begun !== app.era
+    let got
+
+    return insist(LOGIN, (renew) => {
+      const at = Date.now()
+      // Otherwise the same code: a server that has used it answers as it did the first time.
+      return (got && !renew ? given(got) : takeCode()).then((taken) => {
+        const { code, errMsg } = taken
+        if (!code) return fail('retry', errMsg === OFFLINE ? 'network' : NO_CODE, errMsg)
+        got = taken
+        trace({ step: 'login' })
+        return post(LOGIN, assign({ code, appid: appid() }, fields)).then((res) => {
+          const result = report(LOGIN, expect(read(res), isLogin))
+          if (isOver()) return fail('login', 'logged_out')
+          if (result.ok) {
+            save({ token: result.data.token, life: result.data.expires_in, at })
+            app.checked = given()
+          }
+          return result
+        })
+      })
+    }, true, isOver)
+  }
+
+  /** Run a login, even if there is one, and leave it where those who come meanwhile find it. */
+  const begin = (fields) => {
+    state().silent = null
+    return share('silent', () => exchange(fields))
   }
 
   /** A login that nobody asked for: all who need one at the same time share it. */
-  function loginSilently() {
-    return silent || begin(options.signup === false ? { signup: false } : {})
-  }
+  const loginSilently = () => share('silent', () => exchange(options.signup === false ? { signup: false } : {}))
 
   /** A login that a person asked for. It may register them, and it ends a logout. */
-  function loginBy(fields) {
-    if (load().out) save(null)
-    return Promise.resolve().then(() => silent).then((result) => {
-      // Somebody's silent login has just done it; what comes with the tap must be sent itself.
-      const plain = Object.keys(fields).length === 0
-      return result && result.ok && plain ? result : begin(fields)
+  const loginBy = (fields) => {
+    // First what is owed: a logout on all devices must not end the login that comes after it.
+    const paid = load().owed ? settle() : given()
+    if (load().out) save()
+    return paid.then(() => state().silent).then((result) => {
+      // A silent login has just done it, or cannot; what comes with the tap must be sent itself.
+      const plain = !Object.keys(fields).length
+      return plain && result && /ok|retry/.test(result.action) ? result : begin(fields)
     })
   }
 
-  function login(wanted) {
-    // A double tap is one login.
-    if (!asked) {
-      const mine = loginBy(pick(wanted || {}, ['extra'])).then((result) => {
-        if (asked === mine) asked = null
-        return result
-      })
-      asked = mine
-    }
-    return asked
-  }
+  // A double tap is one login.
+  const login = (wanted) => share('asked', () => loginBy(pick(wanted || {}, ['extra'])))
 
   /** Once per launch, and only if asked for: does WeChat's own session still hold? */
-  function checkLaunch() {
-    if (!options.checkSession || !load().token) return Promise.resolve()
-    if (!sessionChecked) {
-      sessionChecked = ask('checkSession').then(({ ok }) => {
-        // A yes proves nothing: the server's token is another thing, and 401 has the last word.
-        if (!ok) save(null)
-      })
-    }
-    return sessionChecked
+  const checkLaunch = () => {
+    const app = state()
+    if (!options.checkSession || !load().token) return given()
+    app.checked = app.checked || ask('checkSession').then(({ errMsg }) => {
+      // A yes proves nothing: the server's token is another thing, and 401 has the last word.
+      if (/:fail/.test(errMsg)) save()
+    })
+    return app.checked
   }
 
-  function token() {
+  const token = () => {
     return checkLaunch().then(() => {
-      if (isFresh()) return load().token
-      if (load().out) throw toError(fail('login', 'logged_out'))
+      const kept = load()
+      if (isFresh()) return kept.token
+      if (kept.out) throw toError(fail('login', 'logged_out'))
       return loginSilently().then((result) => {
         if (result.ok) return result.data.token
         // The renewal came early: the old token has some seconds left.
@@ -465,156 +505,151 @@ function create(options) {
     })
   }
 
-  function header() {
-    return token().then((value) => ({ Authorization: `Bearer ${value}` }))
+  const header = () => token().then(bearer)
+
+  const probe = () => {
+    if (load().out) return given(fail('login', 'logged_out'))
+    return (isFresh() ? given(succeed(null, 0)) : begin({ signup: false })).then((result) => (
+      result.ok || result.action === 'signup' ? succeed({ registered: result.ok }, result.status) : result))
   }
 
-  function probe() {
-    if (isFresh()) return Promise.resolve(succeed({ registered: true }, 0))
-    if (load().out) return Promise.resolve(fail('login', 'logged_out'))
-    return begin({ signup: false }).then((result) => {
-      if (result.ok) return succeed({ registered: true }, result.status)
-      return result.action === 'signup' ? succeed({ registered: false }, result.status) : result
+  const prepare = () => {
+    const app = state()
+    return isFresh() || app.ahead ? given() : ask('login').then(({ code }) => {
+      if (code) app.ahead = { code, at: Date.now() }
     })
   }
 
-  function prepare() {
-    if (isFresh() || ahead) return Promise.resolve()
-    return ask('login').then(({ code }) => {
-      if (code) ahead = { code, at: Date.now() }
-    })
+  const logout = (wanted) => {
+    const app = state()
+    const all = Boolean(wanted && wanted.all)
+    const old = load()
+    app.era += 1
+    app.silent = app.asked = app.ahead = null
+    save({ out: true }, (old.owed || []).concat(old.token ? old : []).map((one) => (
+      { token: one.token, all: one.all || all })))
+    return settle()
   }
 
-  function logout(wanted) {
-    const old = load().token
-    era += 1
-    silent = null
-    asked = null
-    ahead = null
-    save({ out: true })
-    if (!old) return Promise.resolve(succeed(null, 0))
-    const path = wanted && wanted.all ? 'logout/all/' : 'logout/'
-    return post(path, {}, { Authorization: `Bearer ${old}` }).then((res) => {
-      const result = read(res)
-      report(path, result)
-      // A token that was dead already is what was wanted.
-      return result.action === 'login' ? succeed(null, result.status) : result
-    })
+  /** End on the server what ended on the phone. What cannot be told it now is kept until it can. */
+  const settle = () => {
+    const once = () => {
+      const { owed } = load()
+      if (!owed) return given(succeed(null, 0))
+      const path = owed[0].all ? 'logout/all/' : 'logout/'
+      return post(path, {}, bearer(owed[0].token)).then((res) => {
+        const result = report(path, read(res))
+        // A token that was dead already is what was wanted.
+        if (!result.ok && result.action !== 'login') return result
+        save(load(), load().owed.slice(1))
+        return once()
+      })
+    }
+    return share('settling', once)
   }
 
   // -- requests ------------------------------------------------------------------------------
 
-  function credentials(request) {
-    if (!isOurs(request.url)) return Promise.resolve({})
-    if (!request.guest) return header()
-    return Promise.resolve(isFresh() ? { Authorization: `Bearer ${load().token}` } : {})
-  }
+  const perform = (transport, wanted) => {
+    const request = assign({ timeout: 60000 }, wanted, { url: address(wanted.url) })
+    const { url } = request
+    const ours = isOurs(url)
+    const isText = !ours || (request.dataType && request.dataType !== 'json')
+    const isHarmless = request.repeatable || /^(GET|HEAD)$/i.test(request.method || 'GET')
+    const watchers = []
+    let over, sent, task, last, stop
 
-  function perform(transport, request) {
-    const wait = makePatience()
-    // Nobody knows whether a lost request arrived: what must not happen twice is not sent twice.
-    const harmless = request.repeatable || /^(GET|HEAD)$/i.test(request.method || 'GET')
-    const wire = Object.assign({}, request)
-    delete wire.guest
-    delete wire.repeatable
-    let renewed = false
+    // Without a token in the request, a new one helps nobody.
+    const isOver = (action) => over || (action === 'login' && !sent)
 
-    function once() {
-      return credentials(request).then((extra) => {
-        wire.header = Object.assign({}, request.header, extra)
-        return send(transport, wire).then((res) => {
-          const ours = isOurs(request.url)
-          const result = ours ? handle(res, extra) : read(res)
-          report(request.url, result)
-          return decide(result, ours, extra)
+    const credentials = () => {
+      if (ours && !request.guest) return header()
+      return given(ours && isFresh() ? bearer(load().token) : {})
+    }
+
+    const hold = (begun) => {
+      task = begun
+      if (task.onProgressUpdate) task.onProgressUpdate((news) => watchers.forEach((tell) => tell(news)))
+    }
+
+    const attempt = () => {
+      return credentials().then((extra) => {
+        const wire = assign({}, request, { header: assign({}, request.header, extra) })
+        sent = extra.Authorization
+        return send((fields) => (over ? fields.fail() : transport(fields)), wire, hold).then((res) => {
+          last = res
+          const result = report(url, ours ? handle(res, extra, isText) : read(res, isText))
+          // What was sent cannot be used; after a new login, what comes next can.
+          return result.action === 'refetch' && ours ? loginSilently().then(() => result) : result
         })
       })
     }
 
-    function decide(result, ours, extra) {
-      if (result.action === 'login' && extra.Authorization && !renewed) {
-        renewed = true
-        trace({ step: 'repeat', url: request.url, code: result.code })
-        return once()
-      }
-      if (result.action === 'refetch' && ours) {
-        // What was sent cannot be used; after a new login, what comes next can.
-        return loginSilently().then(() => result)
-      }
-      if (result.action !== 'retry' || !(harmless || isServersWord(result))) return result
-      return wait(result).then((worth) => {
-        if (!worth) return result
-        trace({ step: 'repeat', url: request.url, code: result.code })
-        return once()
-      })
-    }
-
-    return once().catch(toResult)
+    const left = new Promise((resolve) => { stop = resolve })
+    const promise = assign(Promise.race([insist(url, attempt, isHarmless, isOver).catch(toResult), left]), {
+      abort: () => {
+        over = true
+        stop(fail('stop', 'abort'))
+        if (task && task.abort) task.abort()
+      },
+      onProgressUpdate: (watcher) => { watchers.push(watcher) },
+    })
+    // Once each, as wx.request calls them, with what came of it in the end.
+    promise.then(({ code }) => {
+      const res = last || { errMsg: `request:fail ${code}` }
+      ;[res.statusCode ? request.success : request.fail, request.complete]
+        .forEach((callback) => callback && given(res).then(callback))
+    }, () => {})
+    return promise
   }
 
-  function request(wanted) {
-    return perform(fetcher(), Object.assign({}, wanted, { url: address(wanted.url) }))
-  }
+  const request = (wanted) => perform(fetcher(), wanted)
+
+  const upload = (wanted) => perform(uploader(), assign({ name: 'file' }, wanted, { method: 'POST' }))
 
   // -- the person's own data -----------------------------------------------------------------
 
-  function change(path, data, more) {
-    return request(Object.assign({ url: path, method: 'POST', header: JSON_BODY, data }, more))
-  }
+  // Sent twice, each of these does the same as sent once.
+  const change = (path, data) => request({ url: path, method: 'POST', header: JSON_BODY, data, repeatable: true })
+    .then((result) => expect(result, isUser))
 
   /** What came by a tap can only come again by a tap. */
-  function byTap(result) {
-    return result.action === 'refetch' ? Object.assign({}, result, { action: 'tap' }) : result
+  const byTap = (result) => (result.action === 'refetch' ? assign({}, result, { action: 'tap' }) : result)
+
+  /** Use what a button's event holds, or say why it holds nothing. */
+  const take = (event, use) => {
+    need(event && event.detail, 'event')
+    const no = refusal(event.detail)
+    return no ? given(no) : use(event.detail)
   }
 
-  function phoneFields(detail) {
+  const phoneFields = (detail) => {
     const fields = pick(detail, ['encryptedData', 'iv'])
     // WeChat calls both "code"; this is not the one of wx.login, and they cannot be exchanged.
     if (detail.code) fields.phone_code = detail.code
     return fields
   }
 
-  function bindPhone(event) {
-    const no = refusal(event.detail)
-    if (no) return Promise.resolve(no)
-    return change('me/phone/', phoneFields(event.detail)).then(byTap)
-  }
+  const bindPhone = (event) => take(event, (detail) => change('me/phone/', phoneFields(detail)).then(byTap))
 
-  function loginWithPhone(event, extra) {
-    const no = refusal(event.detail)
-    if (no) return Promise.resolve(no)
-    return loginBy(Object.assign(phoneFields(event.detail), extra ? { extra } : {}))
-  }
+  const loginWithPhone = (event, extra) => take(event, (detail) => (
+    loginBy(assign(phoneFields(detail), pick({ extra }, ['extra'])))))
 
-  function getUserInfo(event) {
-    const names = ['encryptedData', 'iv', 'rawData', 'signature']
-    if (event) {
-      const no = refusal(event.detail)
-      if (no) return Promise.resolve(no)
-      return change('me/userinfo/', pick(event.detail, names), { repeatable: true }).then(byTap)
-    }
+  const getUserInfo = (event) => {
+    const give = (got) => change('me/userinfo/', pick(got, ['encryptedData', 'iv', 'rawData', 'signature']))
+    if (event) return take(event, give).then(byTap)
     const fetchAndSend = () => token().then(() => ask('getUserInfo', { withCredentials: true }))
-      .then((got) => (refusal(got) || change('me/userinfo/', pick(got, names), { repeatable: true })))
+      .then((got) => refusal(got) || give(got))
     // The login stands before wx.getUserInfo: after it, the key might have changed already.
     return fetchAndSend().then((result) => (result.action === 'refetch' ? fetchAndSend() : result))
       .catch(toResult)
   }
 
-  function setNickname(nickname) {
-    return change('me/', { nickname }, { repeatable: true })
-  }
+  const setNickname = (nickname) => change('me/', { nickname })
 
-  function uploadAvatar(event) {
-    const no = refusal(event.detail)
-    if (no) return Promise.resolve(no)
-    return perform(uploader(), {
-      url: address('me/avatar/'),
-      method: 'POST',
-      filePath: event.detail.avatarUrl,
-      name: 'avatar',
-      repeatable: true,
-    })
-  }
+  const uploadAvatar = (event) => take(event, (detail) => upload({
+    url: 'me/avatar/', filePath: detail.avatarUrl, name: 'avatar', repeatable: true,
+  }))
 
   return {
     login,
@@ -622,6 +657,7 @@ function create(options) {
     header,
     handle,
     request,
+    upload,
     probe,
     prepare,
     logout,

@@ -1,0 +1,86 @@
+"""What a request costs, by count: time is for ``make bench``. A figure may only go down.
+
+Statements with BEGIN, COMMIT, savepoints and what Django's own receivers add; commands to the
+cache, of which each is a round trip; calls to WeChat; threads; what is sealed, opened, decrypted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+
+from tests.api.phone import Phone, log_in
+from tests.statements import capture_statements
+from wxauth.crypto import payload
+from wxauth.crypto.keyring import Keyring
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def costs(fake_wechat, monkeypatch) -> Callable[[Callable[[], Any]], dict[str, int]]:
+    """What one request cost, of what costs anything."""
+    spent: Counter[str] = Counter()
+
+    def counted(name, function):
+        def run(*args, **kwargs):
+            spent[name] += 1
+            return function(*args, **kwargs)
+
+        return run
+
+    @contextmanager
+    def counting() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            cache = type(caches["default"])
+            for command in ("add", "get", "set", "incr", "delete"):
+                patch.setattr(cache, command, counted("cache", getattr(cache, command)))
+            for name in ("seal", "open"):
+                patch.setattr(Keyring, name, counted(name, getattr(Keyring, name)))
+            patch.setattr(payload, "decrypt", counted("decrypt", payload.decrypt))
+            patch.setattr(threading.Thread, "start", counted("threads", threading.Thread.start))
+            yield
+
+    def measure(act: Callable[[], Any]) -> dict[str, int]:
+        spent.clear()
+        calls = len(fake_wechat.calls)
+        with counting(), capture_statements(all_of_them=True) as statements:
+            answer = act()
+        assert answer.status_code == 200, answer.content
+        spent["statements"] = len(statements)
+        spent["wechat"] = len(fake_wechat.calls) - calls
+        return {name: count for name, count in spent.items() if count}
+
+    return measure
+
+
+@pytest.fixture
+def alice(fake_wechat) -> Phone:
+    """She has logged in, and the connection to WeChat is there."""
+    return Phone(fake_wechat, "alice")
+
+
+def test_a_first_login(alice, client, fake_wechat, costs):
+    cost = costs(lambda: log_in(client, fake_wechat, "bob"))
+    assert cost == {"statements": 10, "cache": 6, "wechat": 1, "seal": 1}
+
+
+def test_a_returning_login(alice, client, fake_wechat, costs):
+    cost = costs(lambda: log_in(client, fake_wechat, "alice"))
+    assert cost == {"statements": 4, "cache": 6, "wechat": 1, "seal": 1}
+
+
+def test_a_token(alice, costs):
+    assert costs(lambda: alice.get("me/")) == {"statements": 1}
+
+
+def test_a_number_from_encrypted_data(alice, fake_wechat, costs):
+    sent = fake_wechat.phone_data("alice")
+    cost = costs(lambda: alice.post("me/phone/", sent))
+    assert cost == {"statements": 10, "cache": 2, "seal": 1, "open": 2, "decrypt": 1}

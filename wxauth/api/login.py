@@ -1,0 +1,121 @@
+"""Logging in by HTTP, whatever shape the request and the answer have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from wxauth.exceptions import InvalidRequest
+from wxauth.services.login.by_code import log_in
+from wxauth.services.login.enclosures import Enclosure
+from wxauth.services.login.entry import LoggedIn
+from wxauth.services.login.exchange import get_app
+from wxauth.types import Secret
+
+from . import serializers
+from .base import View
+from .device import get_device
+from .parsers import MAX_DATA
+
+
+@dataclass(frozen=True)
+class LoginRequest:
+    """What a phone asks for when it logs in. ``parse`` makes one by the rules of ``login/``."""
+
+    #: What ``wx.login`` gave.
+    code: Secret
+    #: None: the default app.
+    appid: str | None = None
+    #: What the phone button gave.
+    phone_code: Secret | None = None
+    #: Encrypted and signed data that came along.
+    enclosure: Enclosure | None = None
+    #: False only asks whether this person is registered.
+    signup: bool = True
+    #: For the adapter, at a first login.
+    extra: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, fields: Any) -> LoginRequest:
+        """From the fields of ``login/``, under their names there and held to its rules.
+
+        ``fields`` is a dict or a QueryDict. What the phone did not send is left out: None is a
+        value, and refused. Other fields are ignored. What is wrong is answered as
+        ``invalid_request`` with its ``field``.
+        """
+        if isinstance(fields, MultiValueDict):
+            fields = _single(fields)
+        sent = serializers.LoginRequestSerializer(data=fields)
+        sent.is_valid(raise_exception=True)
+        good = sent.validated_data
+        return cls(
+            code=Secret(good["code"]),
+            appid=good.get("appid"),
+            phone_code=Secret(good["phone_code"]) if "phone_code" in good else None,
+            enclosure=Enclosure(
+                encrypted_data=good.get("encryptedData"),
+                iv=good.get("iv"),
+                raw_data=good.get("rawData"),
+                signature=good.get("signature"),
+            ),
+            signup=good["signup"],
+            extra=good.get("extra"),
+        )
+
+
+def _single(fields: MultiValueDict[str, Any]) -> dict[str, Any]:
+    """A field that is there twice means one thing to us and another to a proxy's log."""
+    for name, values in fields.lists():
+        if len(values) > 1:
+            raise InvalidRequest(_("The form cannot be read."), field=name)
+    return fields.dict()
+
+
+class LoginView(View):
+    """A login in JSON. For a client that speaks otherwise, subclass it and override what differs.
+
+    Whatever a subclass overrides, the limits, the table of errors, the log, the request id and
+    ``no-store`` are those of ``login/``, and so is the window in which an address is counted.
+    """
+
+    authentication_classes = []
+    permission_classes: Any = []
+    limit = "login_address"
+    max_body = MAX_DATA
+    #: A subclass may take GET. HEAD, which Django derives from it, would spend the code in vain.
+    http_method_names = ["get", "post"]
+    #: A subclass is not like ``login/``: what drf-spectacular says of it is for the project to say.
+    schema = None
+
+    def read_login(self, request: Request) -> LoginRequest:
+        """What the phone asks for.
+
+        Raise ``wxauth.exceptions.InvalidRequest`` for what cannot be read.
+        """
+        return LoginRequest.parse(request.data)
+
+    def shape_answer(self, done: LoggedIn) -> Any:
+        """The body of the answer to a login, as JSON values. The token is shown here only."""
+        return serializers.LoginAnswerSerializer(done, context={"request": self.request}).data
+
+    def post(self, request: Request) -> Response:
+        login = self.read_login(request)
+        app = get_app(login.appid)
+        self.appid = app.appid
+        done = log_in(
+            app=app,
+            code=login.code,
+            phone_code=login.phone_code,
+            enclosure=login.enclosure,
+            signup=login.signup,
+            extra=login.extra,
+            device=get_device(request),
+        )
+        self.new_login = done.login
+        return Response(self.shape_answer(done))
