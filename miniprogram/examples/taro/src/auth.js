@@ -1,0 +1,5 @@
+// The one client of this mini-program. Every page takes it from here.
+import Taro from '@tarojs/taro'
+import { create } from 'wxauth-miniprogram'
+
+export const auth = create({ baseURL: 'http://127.0.0.1:8000/api/wxauth', wx: Taro })
