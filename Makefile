@@ -21,6 +21,8 @@ run: setup ## Start the server and the simulated WeChat (HOST and PORT choose th
 	$(python) manage.py migrate --verbosity 0
 	$(python) manage.py dev --host $(HOST) --port $(PORT)
 
+# Without compiled files, every worker compiles every test anew, in every run.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev.stamp ## Run the tests on SQLite that wait for nothing
 	$(python) -m pytest -n auto --dist loadfile --durations=10
 

@@ -266,6 +266,7 @@ def part():
     wiring.Part.every[:] = before
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("name", ["Guard", "Transport"])
 def test_a_burst_at_start_up_builds_one(settings, monkeypatch, name):
     settings.WXAUTH = {**settings.WXAUTH}

@@ -467,6 +467,7 @@ CORNERS = [
 ]
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("failure", [bug, objection])
 @pytest.mark.parametrize(("owner", "name"), CORNERS)
 def test_a_bug_inside_a_login_shows_nothing(

@@ -224,6 +224,7 @@ def test_the_inputs_that_are_spoilt_below_are_good(name):
             PARSERS[name].read(seed)
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("name", PARSERS)
 @hypothesis.settings(
     max_examples=RUNS,

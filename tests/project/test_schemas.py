@@ -65,6 +65,7 @@ def test_a_migration_that_has_landed_makes_the_same_tables_for_ever(go_back, fro
     assert schemas.describe(go_back(number)) == expected
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("number", FROZEN)
 def test_rows_of_then_are_there_today_and_unharmed_on_the_way_back(go_back, frozen, number):
     rows = frozen(number, "rows")["rows"]
@@ -77,6 +78,7 @@ def test_rows_of_then_are_there_today_and_unharmed_on_the_way_back(go_back, froz
     assert schemas.dump(then) == rows
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("number", FROZEN)
 def test_somebody_of_then_is_still_logged_in_and_logs_in_again(
     go_back, frozen, number, settings, fake_wechat

@@ -45,7 +45,7 @@ from wxauth.wiring import get_adapter
 
 User = get_user_model()
 
-RUNS = int(os.environ.get("STATE_RUNS", "6"))
+RUNS = int(os.environ.get("STATE_RUNS", "3"))
 STEPS = 50
 APPS = {"wx-east-1": "east", "wx-east-2": "east", "wx-west-1": "west", "wx-west-2": "west"}
 SESSION_KEY = "secret-session-key-0123=="

@@ -233,6 +233,7 @@ def test_everybody_who_waited_hears_of_the_trouble(tokens, wechat):
     assert results == {WeChatTimeout: 20}
 
 
+@pytest.mark.waits
 def test_who_has_no_token_waits_no_longer_than_told_for_a_holder_that_died(tokens, store, clock):
     store.leases[APPID] = ("killed", clock.now + 10)
     with pytest.raises(WeChatUnavailable):
@@ -372,6 +373,7 @@ def test_a_source_that_fails_is_logged_without_its_words(caplog):
     assert caught.value.__context__ is None
 
 
+@pytest.mark.waits
 def test_a_source_that_hangs_holds_as_many_threads_as_there_are_places_and_nobody_else():
     hanging, entered = threading.Event(), []
 

@@ -171,7 +171,7 @@ def test_a_code_that_was_consumed_although_nothing_came_back_needs_another_tap(c
         (faults.Errcode(-1), WeChatUnavailable),
         (faults.html(503), WeChatUnavailable),
         (faults.not_json(), WeChatBadResponse),
-        (faults.Slow(30), WeChatTimeout),
+        pytest.param(faults.Slow(30), WeChatTimeout, marks=pytest.mark.waits),
     ],
     ids=["-1", "503", "not JSON", "silence"],
 )
@@ -385,6 +385,7 @@ def test_while_wechat_refuses_one_call_in_a_while_is_made_and_the_first_success_
     transport.close()
 
 
+@pytest.mark.waits
 def test_while_logins_hang_only_as_many_wait_as_there_are_places(fake):
     transport = Transport(fake.url, read_timeout=30, deadline=30)
     client = WeChatClient(App(APPID, Secret("s3cret")), transport, guard=Guard(2))

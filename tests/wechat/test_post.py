@@ -51,6 +51,7 @@ def test_the_libraries_above_see_stars(serve, connect, wire, monkeypatch):
     assert "c0de" not in repr(headers)
 
 
+@pytest.mark.waits
 def test_less_time_than_the_deadline_may_be_given(serve, connect):
     server = serve(lambda server, sock: server.stopping.wait())
     transport = connect(server.url, deadline=30, read_timeout=30)

@@ -381,6 +381,7 @@ SLOW = {
 }
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("script", SLOW.values(), ids=SLOW)
 def test_a_byte_now_and_then_does_not_stretch_the_deadline(serve, connect, script):
     server = serve(script)
@@ -404,6 +405,7 @@ def test_silence_is_a_timeout(serve, connect, start):
     assert len(server.heads) == 1
 
 
+@pytest.mark.waits
 def test_after_a_call_that_expired_the_next_one_is_served(serve, connect, wire):
     scripts = [SLOW["body"], wire.always(wire.reply(b"{}"))]
     server = serve(lambda server, sock: scripts.pop(0)(server, sock))
@@ -414,6 +416,7 @@ def test_after_a_call_that_expired_the_next_one_is_served(serve, connect, wire):
     assert not server.dripped
 
 
+@pytest.mark.waits
 def test_the_deadline_holds_on_a_kept_connection_too(serve, connect, wire):
     def script(server, sock):
         server.read_head(sock)
@@ -537,6 +540,7 @@ def test_plain_text_where_tls_is_expected_is_unavailable(serve, connect):
         connect(server.url.replace("http", "https"), deadline=5).get("/x", PARAMS)
 
 
+@pytest.mark.waits
 def test_a_handshake_that_dribbles_ends_at_the_deadline(serve, connect):
     server = serve(lambda server, sock: server.drip(sock, b"\x16\x03\x03\x40\x00" + bytes(400)))
     with pytest.raises(WeChatUnavailable, match="timed out"):

@@ -103,6 +103,7 @@ def test_where_sign_up_needs_a_number_trouble_on_the_way_to_it_is_told(
     assert_error(tap(), code)
 
 
+@pytest.mark.waits
 @pytest.mark.usefixtures("impatient")
 def test_where_sign_up_needs_a_number_and_wechat_is_silent(
     tap, fake_wechat, configure, assert_nothing_written

@@ -117,6 +117,7 @@ def test_a_gateway_that_says_5xx_is_unavailable(fake_wechat, client, status):
     assert len(fake_wechat.calls) == 1
 
 
+@pytest.mark.waits
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     "fault",

@@ -202,6 +202,7 @@ def test_trouble_that_stays_is_told_with_what_to_do(alice, what):
     assert rows() == before
 
 
+@pytest.mark.waits
 @pytest.mark.usefixtures("impatient")
 def test_a_silence_is_worth_another_try_with_the_same_code(alice):
     alice.fake.faults.add(faults.Slow(30), times=None, path=faults.PHONE)

@@ -67,6 +67,7 @@ def test_an_address_is_counted_and_told_when_to_come_back(fake_wechat, limit):
     assert len(fake_wechat.calls) == 4
 
 
+@pytest.mark.waits
 @pytest.mark.django_db
 def test_the_window_ends(fake_wechat, limit):
     limit(login_address="1/sec")
