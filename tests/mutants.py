@@ -521,7 +521,7 @@ MUTANTS = [
             ),
             (
                 "data that was used before",
-                "if opened is None or (spent and not again):",
+                "if opened is None or (spent and not use.again):",
                 "if opened is None:",
                 "tests/api/data/test_budget.py",
             ),

@@ -61,8 +61,12 @@ class LoginQuerySet(models.QuerySet["Login"]):
         return self.filter(revoked_at=None, expires_at__gt=now)
 
     def revoke(self, now: datetime) -> int:
-        """End these logins: their tokens die and their session_keys are forgotten."""
-        return self.filter(revoked_at=None).update(revoked_at=now, sealed_session_key=None)
+        """End these logins: their tokens die and their session_keys are forgotten.
+
+        Answers how many ended ``now``: told again after a COMMIT that was not heard of, the same.
+        """
+        ended = self.filter(models.Q(revoked_at=None) | models.Q(revoked_at=now))
+        return ended.update(revoked_at=now, sealed_session_key=None)
 
 
 class EventQuerySet(models.QuerySet["Event"]):

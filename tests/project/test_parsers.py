@@ -240,6 +240,25 @@ def test_whatever_comes_a_parser_answers_or_refuses_as_it_declares(name, data):
         parser.read(sent)
 
 
+#: What no body may look like, each with something private in it.
+PRIVATE = {
+    "a body of JSON": b'application/json\n{"code": a-secret}',
+    "a form": b"application/x-www-form-urlencoded\ncode=a-secret;x",
+    "a form that is no UTF-8": b"application/x-www-form-urlencoded\ncode=a-secret%ff",
+    "a form with a file": b"multipart/form-data; boundary=a-secret \xe9\nx",
+}
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_a_refused_body_is_not_quoted(name):
+    parser = PARSERS[name.removesuffix(" that is no UTF-8")]
+    with pytest.raises(InvalidRequest) as caught:
+        parser.read(PRIVATE[name])
+    # An error tracker shows what an error came of, too, and what that has for attributes.
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert "a-secret" not in repr(caught.value)
+
+
 #: What a hostile body is made of, and what stands in front: each ends in the middle.
 PIECES = {
     "strict JSON": (b'{"a":[', JSON_PIECES),

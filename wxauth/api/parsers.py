@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO, Any
 from urllib.parse import parse_qsl
 
@@ -77,7 +78,7 @@ class FormParser(BaseParser):
         body = _read_text(stream, media_type, parser_context)
         if not body:
             return {}
-        try:
+        with suppress(ValueError):
             if _ODD.search(body):
                 raise ValueError("not encoded")
             pairs = parse_qsl(
@@ -91,9 +92,8 @@ class FormParser(BaseParser):
             if len(fields) != len(pairs):
                 raise ValueError("a field twice")
             return fields
-        except ValueError:
-            # Not chained: it quotes the form.
-            raise InvalidRequest(_("The form cannot be read.")) from None
+        # Raised out here: the error of the parser quotes the form.
+        raise InvalidRequest(_("The form cannot be read."))
 
 
 class PictureParser(BaseParser):
@@ -117,14 +117,14 @@ class PictureParser(BaseParser):
             "CONTENT_TYPE": f"{self.media_type};{parameters}",
             "CONTENT_LENGTH": str(len(body)),
         }
-        try:
+        with suppress(MultiPartParserError, SuspiciousOperation, ValueError):
             form = MultiPartParser(headers, io.BytesIO(body), [_InMemory()], "utf-8")
             fields, files = form.parse()
-        except (MultiPartParserError, SuspiciousOperation, ValueError) as error:
-            raise InvalidRequest(_("The form cannot be read.")) from error
-        if sum(len(each) for _name, each in files.lists()) > 1:
-            raise InvalidRequest(_("Send one file only."), field="avatar")
-        return DataAndFiles(fields, files)
+            if sum(len(each) for _name, each in files.lists()) > 1:
+                raise InvalidRequest(_("Send one file only."), field="avatar")
+            return DataAndFiles(fields, files)
+        # As above.
+        raise InvalidRequest(_("The form cannot be read."))
 
 
 class _InMemory(FileUploadHandler):

@@ -54,6 +54,18 @@ class _Outcome:
     exhausted: bool = False
 
 
+@dataclass
+class _Use:
+    """What is done with opened data, once."""
+
+    keep: Keep
+    #: What it is remembered by; None where it may be used again.
+    digest: str | None = None
+    #: It is no failure that it was used before: by the twin of this request, or by the first
+    #: telling of this story, whose COMMIT was not heard of.
+    again: bool = False
+
+
 def open_data(
     *,
     login: Login,
@@ -90,7 +102,7 @@ def open_data(
         return opened if opened is not None and signed and wanted(opened.data) else None
 
     digest = replay.digest(login, sent) if conf.DATA_MAX_AGE else None
-    return _settle(login, partial(_attempt, login, read, keep, digest, again))
+    return _settle(login, partial(_attempt, login, read, _Use(keep, digest, again)))
 
 
 def open_raw_data(
@@ -106,7 +118,7 @@ def open_raw_data(
     def read(key: Secret) -> Opened | None:
         return opened if payload.raw_data_matches(raw_data, signature, key) else None
 
-    return _settle(login, partial(_attempt, login, read, keep))
+    return _settle(login, partial(_attempt, login, read, _Use(keep)))
 
 
 def _settle(login: Login, attempt: Callable[[], _Outcome]) -> dict[str, Any]:
@@ -122,26 +134,25 @@ def _settle(login: Login, attempt: Callable[[], _Outcome]) -> dict[str, Any]:
     return outcome.opened.data
 
 
-def _attempt(
-    login: Login, read: Read, keep: Keep, digest: str | None = None, again: bool = False
-) -> _Outcome:
+def _attempt(login: Login, read: Read, use: _Use) -> _Outcome:
     """One attempt, alone with this openid: those that come together are judged one by one."""
     openid = budget.lock(login.via_id)
     now = timezone.now()
     trials = budget.admit(openid, session_keys.find(login=login, now=now), now=now)
     if not trials:
         return _Outcome(error=SessionKeyMissing("There is no usable session_key."))
-    spent = digest is not None and replay.is_spent(digest)
+    spent = use.digest is not None and replay.is_spent(use.digest)
     # Every key, to the end, whether one fitted or not: how far an attempt came must not show.
     candidates = [trial.candidate for trial in trials]
     found = [(read(candidate.key), candidate.position) for candidate in candidates]
     opened, position = next(((o, p) for o, p in found if o is not None), (None, ""))
-    if opened is None or (spent and not again):
+    if opened is None or (spent and not use.again):
         return _Outcome(error=Undecryptable(), exhausted=budget.count(openid, trials))
     if not spent:
-        if digest is not None:
-            replay.spend(digest, now=now, seconds=_freshness(opened))
-        keep(opened)
+        if use.digest is not None:
+            replay.spend(use.digest, now=now, seconds=_freshness(opened))
+        use.keep(opened)
+        use.again = True
     return _Outcome(opened, position)
 
 

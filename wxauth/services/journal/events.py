@@ -19,14 +19,14 @@ def record(
     appid: str = "",
     actor: Any = "",
     detail: Mapping[str, Any] | None = None,
-) -> None:
+) -> Event:
     """Write an event, as part of the transaction that it tells of.
 
     ``user``, ``other`` and ``actor`` are users or their keys; ``actor`` may also be the name of a
     command, and is empty where a login did it by itself. ``detail`` is JSON without secrets, phone
     numbers, openids and unionids: an event outlives whoever it tells of.
     """
-    Event.objects.create(
+    event: Event = Event.objects.create(
         kind=kind.value,
         user=user_key(user),
         other=user_key(other),
@@ -36,6 +36,7 @@ def record(
         detail=dict(detail or {}),
         created_at=timezone.now(),
     )
+    return event
 
 
 def user_key(user: Any) -> str:

@@ -65,7 +65,7 @@ def unlink(*, login: Login, identity_id: int) -> None:
 
     Raises ``NotFound``, also for somebody else's, and ``LastIdentity``.
     """
-    transactions.run(partial(_unlink, login=login, identity_id=identity_id))
+    transactions.run(partial(_unlink, login=login, identity_id=identity_id, written=[]))
 
 
 def _link(*, key: Any, app: App, session: Session, opening: Opening, device: Device) -> Login:
@@ -122,13 +122,17 @@ def own(person: Person, *, app: App, session: Session, now: datetime) -> tuple[O
     return openid, True
 
 
-def _unlink(*, login: Login, identity_id: int) -> None:
+def _unlink(*, login: Login, identity_id: int, written: list[Event]) -> None:
     now = timezone.now()
     # The lock makes two that would remove each other's last companion take turns.
     user = _lock(login.person_id)
     mine = Identity.objects.filter(person=login.person_id)
     identity = mine.filter(pk=identity_id).first()
     if identity is None:
+        # Told again after a COMMIT that was not heard of, it finds what it has written.
+        if any(Event.objects.filter(pk=e.pk, created_at=e.created_at).exists() for e in written):
+            _announce(signals.unlinked, user)
+            return
         raise NotFound("No such identity.")
     others = mine.exclude(pk=identity_id).filter(openids__isnull=False)
     if not others.exists() and not get_adapter().has_other_login(user=user):
@@ -138,12 +142,13 @@ def _unlink(*, login: Login, identity_id: int) -> None:
     # If they are still one, the next login says so.
     Conflict.objects.filter(Q(person=login.person_id) | Q(owner=login.person_id)).delete()
     _end_others(login.person, login, now)
-    events.record(
+    event = events.record(
         kind=Event.Kind.UNLINKED,
         user=user,
         actor=user,
         detail={"identity": identity_id, "apps": appids},
     )
+    written.append(event)
     _announce(signals.unlinked, user)
 
 

@@ -50,7 +50,8 @@ def end_all(*, key: Any, keep: Login | None = None) -> int:
 
 
 def _end(logins: LoginQuerySet) -> int:
-    return transactions.run(lambda: logins.revoke(timezone.now()))
+    now = timezone.now()
+    return transactions.run(lambda: logins.revoke(now))
 
 
 def _announce(user: AbstractBaseUser, request: HttpRequest | None) -> None:

@@ -168,19 +168,20 @@ def delete_with_person(*, instance: Person, using: str, **kwargs: Any) -> None:
 
 
 def _replace(login: Login, **changes: str) -> None:
-    transactions.run(partial(_write, login.person_id, changes))
+    transactions.run(partial(_write, login.person_id, changes, set()))
     for name, value in changes.items():
         setattr(login.person, name, value)
 
 
-def _write(key: Any, changes: dict[str, str]) -> None:
+def _write(key: Any, changes: dict[str, str], formers: set[str]) -> None:
     # Two uploads at once take turns, so that each deletes the file of the one before.
     person = Person.objects.select_for_update().filter(pk=key).first()
     if person is None:
         raise NotFound("The person is gone.")
     Person.objects.filter(pk=key).update(**changes)
-    former = person.avatar.name
-    if former:
+    # Told again after a COMMIT that was not heard of, it finds its own picture in the row.
+    formers.add(person.avatar.name or "")
+    for former in formers - {"", changes["avatar"]}:
         transaction.on_commit(partial(_delete, former), using=router.db_for_write(Person))
 
 
