@@ -259,6 +259,25 @@ class Redis(Server):
         wait_for(lambda: is_heard(self.port))
 
 
+class Sentinel(Server):
+    """One of those who watch a Redis, and make its replica the master when it is gone."""
+
+    def __init__(self, folder, name, master, *, quorum):
+        super().__init__(folder, name)
+        self.port = free_port()
+        self._conf = self.folder / "sentinel.conf"
+        self._conf.write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
+            f"sentinel monitor wxauth 127.0.0.1 {master.port} {quorum}\n"
+            "sentinel down-after-milliseconds wxauth 1000\n"
+            "sentinel failover-timeout wxauth 5000\n"
+        )
+
+    def start(self):
+        self.spawn("redis-server", self._conf, "--sentinel")
+        wait_for(lambda: is_heard(self.port))
+
+
 def copied_files():
     """What the Dockerfile takes from the project, and where to."""
     copies = re.findall(r"^COPY (?!--from)(.+) (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
@@ -319,6 +338,22 @@ class Gunicorn(Server):
         boots = self.count("Booting worker")
         self.launch(**variables)
         wait_for(lambda: self.count("Booting worker") >= boots + 2 and self.socket.exists())
+
+    def workers(self):
+        """The folders in /proc of its processes that answer."""
+        master = self.process.pid
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        return [Path(f"/proc/{pid}") for pid in children]
+
+    def megabytes(self):
+        """Of memory that all workers have together."""
+        return (
+            sum(
+                int((each / "status").read_text().partition("VmRSS:")[2].split()[0])
+                for each in self.workers()
+            )
+            / 1024
+        )
 
     def count(self, text):
         return self.output.read_text().count(text)

@@ -158,21 +158,11 @@ class Week:
         return statistics.quantiles(times, n=20)[18] * 1000 if len(times) > 1 else None
 
 
-def workers(stack):
-    master = stack.gunicorn.process.pid
-    return Path(f"/proc/{master}/task/{master}/children").read_text().split()
-
-
 def sample(stack, week, begun):
-    kilobytes = descriptors = 0
-    for pid in workers(stack):
-        status = Path(f"/proc/{pid}/status").read_text()
-        kilobytes += int(status.partition("VmRSS:")[2].split()[0])
-        descriptors += len(os.listdir(f"/proc/{pid}/fd"))
     return {
         "second": round(time.monotonic() - begun, 1),
-        "megabytes": kilobytes / 1024,
-        "descriptors": descriptors,
+        "megabytes": stack.gunicorn.megabytes(),
+        "descriptors": sum(len(os.listdir(each / "fd")) for each in stack.gunicorn.workers()),
         "connections": int(stack.database.sql(
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
         )),
