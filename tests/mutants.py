@@ -429,7 +429,7 @@ MUTANTS = [
         [
             (
                 "a claim that anybody may write",
-                "if Secret(value).matches(Secret(_sign(key, number))):",
+                "if Secret(value).matches(Secret(sign(key, number))):",
                 "if True:",
             ),
             (
@@ -441,10 +441,42 @@ MUTANTS = [
     ),
     # -- limits and proxies --------------------------------------------------------------------
     *_mutants(
+        "wxauth/api/login.py",
+        "tests/api/requests/test_limits.py",
+        [
+            (
+                "wrong requests without a limit",
+                "if self._hit is not None and not self._hit.is_counted:",
+                "if False:",
+            ),
+            (
+                "a view of a project's own without a limit",
+                'if getattr(handler, "__func__", None) is not LoginView.post:',
+                "if False:",
+            ),
+        ],
+    ),
+    *_mutants(
+        "wxauth/services/login/repeats.py",
+        "tests/api/requests/test_limits.py tests/api/requests/test_proxies.py",
+        [
+            (
+                "phones that cannot be told apart without a limit",
+                "            hit.count()\n",
+                "            pass\n",
+            )
+        ],
+    ),
+    *_mutants(
         "wxauth/services/limits.py",
         "tests/api/requests/test_limits.py",
         [
             ("as many requests as anybody likes", "return count <= rate.count", "return True"),
+            (
+                "a limit that a full window does not end",
+                "if self._window.seen >= self._rate.count:",
+                "if False:",
+            ),
             (
                 "as many requests as anybody likes, once the cache is gone",
                 "return window.seen < rate.count and window.alone <= share",
@@ -463,8 +495,8 @@ MUTANTS = [
             ),
             (
                 "no limit where the proxy is not as declared",
-                'limits.hit(limit, f"peer',
-                'return\n    limits.hit(limit, f"peer',
+                "times=STAND_IN)",
+                "times=10**9)",
             ),
             ("a limit for each login of a person", "request.auth.person_id", "request.auth.pk"),
         ],

@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from wxauth.authentication import TokenAuthentication
 from wxauth.logging import answering, finish
 from wxauth.models import Login
+from wxauth.services.limits import Hit
 from wxauth.types import Secret
 from wxauth.wiring import get_envelope
 
@@ -149,7 +150,10 @@ class View(APIView):
 
     def check_throttles(self, request: Request) -> None:
         if self.limit and request.method not in self.unlimited:
-            limits.count(request, self.limit)
+            self._count(limits.hit_of(request, self.limit))
+
+    def _count(self, hit: Hit) -> None:
+        hit.count()
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         try:

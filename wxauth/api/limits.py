@@ -7,7 +7,7 @@ import ipaddress
 from rest_framework.request import Request
 
 from wxauth.models import Login
-from wxauth.services import limits
+from wxauth.services.limits import Hit
 
 from .device import get_address, get_peer
 
@@ -18,21 +18,17 @@ IPV6_PREFIX = 64
 STAND_IN = 10
 
 
-def count(request: Request, limit: str) -> None:
-    """Count a request: of the person, from whatever device; without a token, of the address.
-
-    Raises ``RateLimited``.
-    """
+def hit_of(request: Request, limit: str) -> Hit:
+    """A request to be counted: of the person, from whatever device; without a token, of the
+    address."""
     if isinstance(request.auth, Login):
-        limits.hit(limit, str(request.auth.person_id), appid=request.auth.appid)
-        return
+        return Hit(limit, str(request.auth.person_id), appid=request.auth.appid)
     address = get_address(request)
     if address is not None:
-        limits.hit(limit, _network(address))
-        return
+        return Hit(limit, _network(address))
     # A unix socket has no peer: whoever comes through it without an address is counted together.
     peer = get_peer(request)
-    limits.hit(limit, f"peer {_network(peer) if peer else ''}", times=STAND_IN)
+    return Hit(limit, f"peer {_network(peer) if peer else ''}", times=STAND_IN)
 
 
 def _network(address: str) -> str:

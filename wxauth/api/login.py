@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from wxauth.exceptions import InvalidRequest
+from wxauth.exceptions import InvalidRequest, RateLimited
+from wxauth.services.limits import Hit
 from wxauth.services.login.by_code import log_in
 from wxauth.services.login.enclosures import Enclosure
 from wxauth.services.login.entry import LoggedIn
@@ -92,6 +93,25 @@ class LoginView(View):
     http_method_names = ["get", "post"]
     #: A subclass is not like ``login/``: what drf-spectacular says of it is for the project to say.
     schema = None
+    #: The request, until it is counted.
+    _hit: Hit | None = None
+
+    def _count(self, hit: Hit) -> None:
+        handler = getattr(self, str(self.request.method).lower(), None)
+        if getattr(handler, "__func__", None) is not LoginView.post:
+            super()._count(hit)
+            return
+        # On one way to the cache with the claim of the code, or when something goes wrong before.
+        hit.refuse_known()
+        self._hit = hit
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if self._hit is not None and not self._hit.is_counted:
+            try:
+                self._hit.count()
+            except RateLimited as limited:
+                exc = limited
+        return super().handle_exception(exc)
 
     def read_login(self, request: Request) -> LoginRequest:
         """What the phone asks for.
@@ -116,6 +136,7 @@ class LoginView(View):
             signup=login.signup,
             extra=login.extra,
             device=get_device(request),
+            hit=self._hit,
         )
         self.new_login = done.login
         return Response(self.shape_answer(done))

@@ -12,7 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from wxauth.exceptions import RateLimited
+
 from . import cache
+from .limits import Hit
+from .stores import Add, Delete, Set
 
 #: Seconds that a claim lives, and that what came of it may be shared.
 LIFE = 10
@@ -34,10 +38,13 @@ class Claim:
 
 
 @contextmanager
-def claim(key: str) -> Iterator[Claim]:
-    """Let nobody else do the same under this key meanwhile, or share what came of it."""
+def claim(key: str, hit: Hit | None = None) -> Iterator[Claim]:
+    """Let nobody else do the same under this key meanwhile, or share what came of it.
+
+    ``hit`` is counted on the same way to the cache. Raises ``RateLimited``.
+    """
     try:
-        ours = cache.add_signed(key, PENDING, LIFE)
+        ours = _take(key, hit)
     except cache.CacheGone:
         yield Claim()  # WeChat itself refuses the second.
         return
@@ -50,10 +57,29 @@ def claim(key: str) -> Iterator[Claim]:
     finally:
         with suppress(cache.CacheGone):
             if mine.number is not None:
-                cache.put_signed(key, mine.number, LIFE)
+                cache.ask(Set(key, cache.sign(key, mine.number), LIFE))
             else:
                 # WeChat may not have taken the code: the next request asks it.
-                cache.forget(key)
+                cache.ask(Delete(key))
+
+
+def _take(key: str, hit: Hit | None) -> bool:
+    mine = Add(key, cache.sign(key, PENDING), LIFE)
+    if hit is None:
+        return bool(cache.ask(mine)[0])
+    try:
+        count, ours = cache.ask(hit.command, mine)
+    except cache.CacheGone:
+        hit.judge(None)
+        raise
+    try:
+        hit.judge(count)
+    except RateLimited:
+        if ours:
+            with suppress(cache.CacheGone):
+                cache.ask(Delete(key))
+        raise
+    return bool(ours)
 
 
 def _wait(key: str) -> int | None:

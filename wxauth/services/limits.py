@@ -11,11 +11,13 @@ import math
 import threading
 import time
 from dataclasses import dataclass
+from typing import NoReturn
 
 from wxauth.conf import conf
 from wxauth.exceptions import RateLimited
 from wxauth.services import cache
 from wxauth.services.journal import outcomes
+from wxauth.services.stores import Increase
 from wxauth.types import Rate
 from wxauth.wiring import get_lookup_key
 
@@ -30,16 +32,56 @@ def hit(limit: str, who: str, *, appid: str = "", times: int = 1) -> None:
 
     Raises ``RateLimited``, with the seconds until the window is over.
     """
-    rate = conf.LIMITS[limit]
-    rate = Rate(rate.count * times, rate.seconds)
-    now = time.time()
-    number = int(now // rate.seconds)
-    ends = (number + 1) * rate.seconds
-    # A keyed hash: neither the address nor the openid stands in the cache.
-    key = get_lookup_key().short_digest("limit", json.dumps([limit, who, rate.seconds, number]))
-    if not _windows.admit(key, rate, ends=ends, now=now):
-        outcomes.limit_hit(limit, appid)
-        raise RateLimited(retry_after=max(1, math.ceil(ends - now)))
+    Hit(limit, who, appid=appid, times=times).count()
+
+
+class Hit:
+    """One request that has to be counted: now, or on one way to the cache with something else."""
+
+    def __init__(self, limit: str, who: str, *, appid: str = "", times: int = 1) -> None:
+        rate = conf.LIMITS[limit]
+        now = time.time()
+        number = int(now // rate.seconds)
+        # A keyed hash: neither the address nor the openid stands in the cache.
+        key = get_lookup_key().short_digest("limit", json.dumps([limit, who, rate.seconds, number]))
+        self._limit, self._appid = limit, appid
+        self._rate = Rate(rate.count * times, rate.seconds)
+        self._ends = (number + 1) * rate.seconds
+        self._window = _windows.find(key, self._ends, now)
+        #: A cache that lost what it had counted goes on where this process saw it last.
+        self.command = Increase(f"wxauth:limit:{key}", 2 * rate.seconds, self._window.seen)
+        self.is_counted = self.is_refused = False
+
+    def count(self) -> None:
+        """Raises ``RateLimited``."""
+        self.refuse_known()
+        try:
+            (count,) = cache.ask(self.command)
+        except cache.CacheGone:
+            count = None
+        self.judge(count)
+
+    def judge(self, count: int | None) -> None:
+        """``count``: what came of ``command``; None where there is no cache.
+
+        Raises ``RateLimited``.
+        """
+        self.is_counted = True
+        if not _windows.admit(self._window, self._rate, count):
+            self._refuse()
+
+    def refuse_known(self) -> None:
+        """Without asking anybody, where this process has seen the window full.
+
+        Raises ``RateLimited``.
+        """
+        if self._window.seen >= self._rate.count:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        self.is_counted = self.is_refused = True
+        outcomes.limit_hit(self._limit, self._appid)
+        raise RateLimited(retry_after=max(1, math.ceil(self._ends - time.time())))
 
 
 @dataclass
@@ -58,26 +100,21 @@ class _Windows:
         self._lock = threading.Lock()
         self._windows: dict[str, _Window] = {}
 
-    def admit(self, key: str, rate: Rate, *, ends: float, now: float) -> bool:
-        window = self._find(key, ends, now)
-        try:
-            # A cache that lost what it had counted goes on where this process saw it last.
-            count = cache.increase(f"wxauth:limit:{key}", 2 * rate.seconds, start=window.seen)
-        except cache.CacheGone:
-            with self._lock:
-                window.alone += 1
-                share = max(1, rate.count // (conf.PROCESSES or 1))
-                return window.seen < rate.count and window.alone <= share
-        with self._lock:
-            window.seen = max(window.seen, count)
-        return count <= rate.count
-
-    def _find(self, key: str, ends: float, now: float) -> _Window:
+    def find(self, key: str, ends: float, now: float) -> _Window:
         with self._lock:
             if key not in self._windows and len(self._windows) >= REMEMBERED:
                 open_ones = {k: window for k, window in self._windows.items() if window.ends > now}
                 self._windows = open_ones if len(open_ones) < REMEMBERED else {}
             return self._windows.setdefault(key, _Window(ends))
+
+    def admit(self, window: _Window, rate: Rate, count: int | None) -> bool:
+        with self._lock:
+            if count is None:
+                window.alone += 1
+                share = max(1, rate.count // (conf.PROCESSES or 1))
+                return window.seen < rate.count and window.alone <= share
+            window.seen = max(window.seen, count)
+        return count <= rate.count
 
 
 _windows = _Windows()

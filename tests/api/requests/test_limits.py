@@ -8,10 +8,12 @@ import uuid
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import Client
 from django.urls import path
+from rest_framework.response import Response
 
 import wxauth
 from tests.api.contract import assert_error
@@ -23,6 +25,7 @@ from wxauth.conf import LIMITS
 from wxauth.services import cache as shared_cache
 from wxauth.services import limits
 from wxauth.signals import limit_hit
+from wxauth.views import LoginView
 
 RUBBISH = {"code": "wrong"}
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
@@ -306,6 +309,81 @@ def test_where_nobody_said_how_many_there_are_a_process_lets_the_limit_through(l
     limit(phone="20/day")
     settings.CACHES = {"default": {"BACKEND": f"{__name__}.Broken"}}
     assert admitted([hit() for _ in range(40)]) == 20
+
+
+def test_what_another_process_has_counted_counts(limit, monkeypatch):
+    limit(phone="5/day")
+    assert [hit() for _ in range(5)] == [True] * 5
+    monkeypatch.setattr(limits, "_windows", limits._Windows())
+    assert not hit()
+
+
+def test_a_full_window_is_known_without_the_cache(limit, settings, monkeypatch):
+    limit(phone="2/day")
+    assert [hit() for _ in range(3)] == [True, True, False]
+    monkeypatch.setattr(Broken, "asked", 0)
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.Broken"}}
+    assert [hit() for _ in range(3)] == [False] * 3
+    assert Broken.asked == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "body", "code"),
+    [
+        ("POST", b"not JSON", "invalid_request"),
+        ("POST", b'{"code": ""}', "invalid_request"),
+        ("POST", b'{"code": "c", "appid": "wx-nobody"}', "unknown_app"),
+        ("PUT", b"{}", "method_not_allowed"),
+    ],
+)
+def test_a_login_that_goes_wrong_before_its_code_is_claimed_is_counted(
+    limit, monkeypatch, method, body, code
+):
+    limit(login_address="2/day")
+
+    def send():
+        return Client().generic(method, "/api/wxauth/login/", body, "application/json")
+
+    for _ in range(2):
+        assert_error(send(), code)
+    # Another process, which has seen nothing yet.
+    monkeypatch.setattr(limits, "_windows", limits._Windows())
+    assert_error(send(), "rate_limited")
+
+
+@pytest.mark.django_db
+def test_a_refused_login_claims_nothing_and_was_no_attempt(fake_wechat, limit, monkeypatch):
+    limit(login_address="1/day")
+    heard = []
+
+    def hear(sender, **kwargs):
+        heard.append(sender)
+
+    assert login_from("203.0.113.1").status_code == 400
+    monkeypatch.setattr(limits, "_windows", limits._Windows())
+    before = set(cache._cache)
+    user_login_failed.connect(hear)
+    assert_error(login_from("203.0.113.1"), "rate_limited")
+    user_login_failed.disconnect(hear)
+    assert set(cache._cache) == before
+    assert heard == []
+    assert len(fake_wechat.calls) == 1
+
+
+class Redirecting(LoginView):
+    """A project's own, which does not log in by itself."""
+
+    def post(self, request):
+        return Response({"elsewhere": True})
+
+
+@pytest.mark.django_db
+def test_a_login_view_that_does_something_else_is_counted(limit, rf):
+    limit(login_address="2/day")
+    view = Redirecting.as_view()
+    answers = [view(rf.post("/", {}, "application/json")) for _ in range(3)]
+    assert passes(answers) == [True, True, False]
 
 
 def test_a_process_forgets_windows_that_are_over(limit, monkeypatch):

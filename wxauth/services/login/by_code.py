@@ -33,6 +33,7 @@ def log_in(
     signup: bool = True,
     extra: Mapping[str, Any] | None = None,
     device: Device | None = None,
+    hit: limits.Hit | None = None,
 ) -> LoggedIn:
     """Log in the person who obtained this code in this app (``exchange.get_app``).
 
@@ -40,7 +41,7 @@ def log_in(
     gave: it fails a login only where nobody signs up without it. ``enclosure`` is encrypted or
     signed data that came with the code. ``signup`` False only asks: a stranger is refused and
     nothing is written. ``extra`` is for the adapter at a first login; it is neither stored nor
-    logged.
+    logged. ``hit`` is the request itself, where it has to be counted still.
 
     Raises ``CodeRefused``, ``Blocked``, ``NotRegistered``, ``SignupRefused``,
     ``InvalidPhoneCode``, ``Conflict``, ``RateLimited``, ``DatabaseUnavailable`` and the
@@ -49,7 +50,11 @@ def log_in(
     device = device or Device()
     try:
         with repeats.claim(
-            app=app, code=code, address=device.address, user_agent=device.user_agent
+            app=app,
+            code=code,
+            address=device.address,
+            user_agent=device.user_agent,
+            hit=hit,
         ) as claim:
             session = claim.session or exchange(app=app, code=code)
             limits.hit("login_openid", session.openid, appid=app.appid)
@@ -84,6 +89,8 @@ def log_in(
                     with_phone=not answer.is_told,
                 )
     except WxauthError as error:
+        if hit is not None and hit.is_refused:
+            raise  # It was no attempt to log in yet.
         if isinstance(error, CodeUsed):
             outcomes.code_reused(app.appid, None)
         user_login_failed.send_robust(

@@ -22,6 +22,7 @@ from wxauth.models import Login
 from wxauth.services import claims
 from wxauth.services.data import session_keys
 from wxauth.services.journal import outcomes
+from wxauth.services.limits import Hit
 from wxauth.types import App, Kind, Secret, Session
 from wxauth.wiring import get_lookup_key
 
@@ -37,16 +38,23 @@ class Claim:
 
 
 @contextmanager
-def claim(*, app: App, code: Secret, address: str | None, user_agent: str) -> Iterator[Claim]:
+def claim(
+    *, app: App, code: Secret, address: str | None, user_agent: str, hit: Hit | None = None
+) -> Iterator[Claim]:
     """Let nobody else exchange this code meanwhile, or share what somebody else's exchange gave.
 
-    Raises ``CodeUsed`` where there is nothing to share: the first request failed, or takes too
-    long. A request from another device has another claim, and WeChat refuses its code.
+    ``hit`` is counted on the same way to the cache.
+
+    Raises ``RateLimited``, and ``CodeUsed`` where there is nothing to share: the first request
+    failed, or takes too long. A request from another device has another claim, and WeChat refuses
+    its code.
     """
     if address is None:
+        if hit is not None:
+            hit.count()
         yield Claim()  # Phones that cannot be told apart share nothing.
         return
-    with claims.claim(_key(app.appid, code, address, user_agent)) as taken:
+    with claims.claim(_key(app.appid, code, address, user_agent), hit) as taken:
         if not taken.ours:
             yield _share(taken.number, app)
             return
