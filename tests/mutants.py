@@ -229,7 +229,7 @@ MUTANTS = [
         [
             (
                 "tokens that live longer than the setting says",
-                "timedelta(seconds=conf.TOKEN_TTL)",
+                "timedelta(seconds=conf.TOKEN_TTL if seconds is None else seconds)",
                 "timedelta(days=3650)",
             ),
             (
@@ -244,6 +244,18 @@ MUTANTS = [
         "wxauth/services/login/by_code.py",
         "tests/services/login/test_by_code.py",
         [
+            (
+                "data that was used before, with another login",
+                "again=claim.session is not None",
+                "again=True",
+                "tests/api/login/test_enclosures.py",
+            ),
+        ],
+    ),
+    *_mutants(
+        "wxauth/services/login/signing_in.py",
+        "tests/services/login/test_by_code.py",
+        [
             ("a login of somebody who is blocked", "if person.is_shut_out:", "if False:"),
             (
                 "phone codes of strangers that the business pays for",
@@ -252,14 +264,8 @@ MUTANTS = [
                 "tests/api/login/test_phone_code.py",
             ),
             (
-                "data that was used before, with another login",
-                "again=claim.session is not None",
-                "again=True",
-                "tests/api/login/test_enclosures.py",
-            ),
-            (
                 "logins without a limit by openid",
-                '            limits.hit("login_openid", session.openid, appid=app.appid)\n',
+                '    limits.hit("login_openid", session.openid, appid=app.appid)\n',
                 "",
                 "tests/api/requests/test_limits.py",
             ),

@@ -96,6 +96,8 @@ WRONG = [
     ("E009", {"DEFAULT_APP": "wx0000000000000002"}),
     ("E009", {"DEFAULT_APP": CANARY}),
     ("E009", {"DEFAULT_APP": [ONE]}),
+    ("E046", {"DEFAULT_APP": ONE, **app(KIND="website")}),
+    ("E046", {"DEFAULT_APP": ONE, **app(KIND="officialaccount")}),
     ("E010", {"ENCRYPTION_KEYS": []}),
     ("E010", {"ENCRYPTION_KEYS": KEY}),
     ("E010", {"ENCRYPTION_KEYS": [CANARY]}),

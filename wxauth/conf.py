@@ -23,14 +23,19 @@ OFFICIAL_API_BASE = "https://api.weixin.qq.com"
 SANDBOX_API_BASE = "http://127.0.0.1:8001"
 #: The appid of a login that names none, while the sandbox stands in for WeChat.
 SANDBOX_APPID = "wx5a4db0c0ffee0001"
-#: The apps of the simulated phone, with their platforms: two of one, and one of another.
-SANDBOX_APPS = {
-    SANDBOX_APPID: "default",
-    "wx5a4db0c0ffee0002": "default",
-    "wx5a4db0c0ffee0003": "another",
-}
 #: The one AppSecret that the sandbox accepts. Not a secret: the sandbox exists under DEBUG only.
-SANDBOX_SECRET = "sandbox"  # noqa: S105
+SANDBOX_SECRET = Secret("sandbox")
+#: The apps of the sandbox: two mini-programs and a mobile app of one platform, and a mini-program
+#: of another.
+SANDBOX_APPS = {
+    app.appid: app
+    for app in (
+        App(SANDBOX_APPID, SANDBOX_SECRET, name="sandbox"),
+        App("wx5a4db0c0ffee0002", SANDBOX_SECRET, name="sandbox"),
+        App("wx5a4db0c0ffee0003", SANDBOX_SECRET, platform="another", name="sandbox"),
+        App("wx5a4db0c0ffee0004", SANDBOX_SECRET, Kind.MOBILE_APP, name="sandbox"),
+    )
+}
 
 #: Looser than what was ever seen (``wx`` and 16 hex digits): WeChat promises no shape.
 APPID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
@@ -132,8 +137,7 @@ class Settings:
         if name in self._declared_apps:
             return self._build_app(name)
         if self.SANDBOX and APPID.fullmatch(name):
-            platform = SANDBOX_APPS.get(name, "default")
-            return App(appid=name, secret=Secret(SANDBOX_SECRET), platform=platform, name="sandbox")
+            return SANDBOX_APPS.get(name) or App(name, SANDBOX_SECRET, name="sandbox")
         raise UnknownApp("This appid is not configured.")
 
     # -- WeChat --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
     ├── CodeRefused
     │   ├── InvalidCode         WeChat does not know the login code (wrong, expired, of another app)
     │   └── CodeUsed            the login code was exchanged before
+    ├── SnapshotUser            nobody: WeChat's snapshot page shows a virtual account
     ├── InvalidPhoneCode        WeChat does not accept the phone code
     │   └── LoginCodeSent       ... because it is a login code
     ├── Undecryptable           encrypted data, or a rawData signature, that is not acceptable
@@ -64,6 +65,10 @@ class InvalidCode(CodeRefused):
 
 class CodeUsed(CodeRefused):
     """40163: this code was exchanged before."""
+
+
+class SnapshotUser(WxauthError):
+    """The page was opened as a snapshot (快照页): its openid and unionid are of no person."""
 
 
 class InvalidPhoneCode(WxauthError):

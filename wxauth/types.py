@@ -7,7 +7,18 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
-__all__ = ["E164", "ID", "App", "Kind", "PhoneInfo", "Rate", "Secret", "Session"]
+__all__ = [
+    "E164",
+    "ID",
+    "App",
+    "Channel",
+    "Kind",
+    "PhoneInfo",
+    "Rate",
+    "Secret",
+    "Session",
+    "UserInfo",
+]
 
 #: An openid or a unionid. Looser than what was ever seen (28 letters, digits, "-" and "_"): WeChat
 #: promises no shape.
@@ -63,6 +74,15 @@ class Kind(str, Enum):
     MOBILE_APP = "mobileapp"
 
 
+class Channel(str, Enum):
+    """The door that somebody came through. A kind of app is one by the same name."""
+
+    MINIPROGRAM = Kind.MINIPROGRAM.value
+    OFFICIAL_ACCOUNT = Kind.OFFICIAL_ACCOUNT.value
+    WEBSITE = Kind.WEBSITE.value
+    MOBILE_APP = Kind.MOBILE_APP.value
+
+
 @dataclass(frozen=True)
 class App:
     """One WeChat application, as configured in ``WXAUTH["APPS"]``."""
@@ -83,7 +103,7 @@ class App:
 
 @dataclass(frozen=True)
 class Session:
-    """WeChat's word for who the caller is. (protocol: jscode2session)"""
+    """WeChat's word for who the caller is. (protocol: jscode2session, 9.1)"""
 
     openid: str
     #: 24 characters of base64, kept exactly as received: two of WeChat's algorithms use the text.
@@ -91,6 +111,17 @@ class Session:
     session_key: Secret | None = field(default=None, repr=False)
     #: None while the app is not bound to an Open Platform account.
     unionid: str | None = None
+    #: The person's own access_token, not the app's: for ``sns/userinfo``, and stored nowhere.
+    #: None where the way in has none, or one that opens nothing (``snsapi_base``).
+    access_token: Secret | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class UserInfo:
+    """WeChat's answer to sns/userinfo: what the person agreed to show."""
+
+    nickname: str
+    avatar_url: str
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ CONTRACT = {
     "unknown_app": (400, "fix"),
     "invalid_code": (400, "login"),
     "code_used": (400, "login"),
+    "snapshot": (403, "tap"),
     "invalid_phone_code": (400, "tap"),
     "undecryptable": (400, "refetch"),
     "not_authenticated": (401, "login"),

@@ -38,8 +38,8 @@ OPERATIONS = {
     ("post", "login/"): ALWAYS
     | BODY
     | WECHAT
-    | {"unknown_app", "invalid_code", "code_used", "blocked", "not_registered", "signup_refused"}
-    | {"invalid_phone_code", "conflict"},
+    | {"unknown_app", "invalid_code", "code_used", "snapshot", "blocked", "not_registered"}
+    | {"signup_refused", "invalid_phone_code", "conflict"},
     ("post", "logout/"): ALWAYS | TOKEN,
     ("post", "logout/all/"): ALWAYS | TOKEN,
     ("get", "me/"): ALWAYS | TOKEN,
@@ -60,7 +60,7 @@ OPERATIONS = {
     | TOKEN
     | BODY
     | WECHAT
-    | {"unknown_app", "invalid_code", "code_used", "blocked", "conflict"},
+    | {"unknown_app", "invalid_code", "code_used", "snapshot", "blocked", "conflict"},
     ("get", "me/identities/"): ALWAYS | TOKEN,
     ("delete", "me/identities/{identity_id}/"): ALWAYS | TOKEN | {"not_found", "conflict"},
     ("delete", "me/logins/{login_id}/"): ALWAYS | TOKEN | {"not_found"},

@@ -78,10 +78,10 @@ def live(fake):
     planted["encrypted data"] = data["encryptedData"]
 
     from wxauth.services.data import opening, session_keys
-    from wxauth.services.login import by_code
+    from wxauth.services.login import signing_in
 
     for module, name, path, body in (
-        (by_code, "open_login", "login/", {"code": fake.login_code("alice", ONE), **data}),
+        (signing_in, "open_login", "login/", {"code": fake.login_code("alice", ONE), **data}),
         (session_keys, "seal", "login/", {"code": fake.login_code("alice", ONE)}),
         (opening, "open_data", "decrypt/", data),
     ):

@@ -227,4 +227,4 @@ def test_the_defaults_of_the_sandbox_are_those_of_the_settings():
     from wxauth.testing import state
 
     assert state.ANY_APPID == conf.SANDBOX_APPID
-    assert state.ANY_SECRET == conf.SANDBOX_SECRET
+    assert conf.SANDBOX_SECRET.reveal() == state.ANY_SECRET

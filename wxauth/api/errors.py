@@ -42,6 +42,12 @@ INVALID_CODE = Row(
     "invalid_code", 400, "login", _("WeChat does not accept this login code (any more).")
 )
 CODE_USED = Row("code_used", 400, "login", _("This login code has been used already."))
+SNAPSHOT = Row(
+    "snapshot",
+    403,
+    "tap",
+    _("WeChat shows a snapshot of this page. Please tap 使用完整服务 (full service) below."),
+)
 INVALID_PHONE_CODE = Row(
     "invalid_phone_code",
     400,
@@ -148,6 +154,7 @@ TABLE: tuple[tuple[type[BaseException], Row], ...] = (
     (wx.UnknownApp, UNKNOWN_APP),
     (wx.CodeUsed, CODE_USED),
     (wx.InvalidCode, INVALID_CODE),
+    (wx.SnapshotUser, SNAPSHOT),
     (wx.LoginCodeSent, LOGIN_CODE_SENT),
     (wx.InvalidPhoneCode, INVALID_PHONE_CODE),
     (wx.Undecryptable, UNDECRYPTABLE),

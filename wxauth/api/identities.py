@@ -38,6 +38,7 @@ class LinkView(View):
                 errors.UNKNOWN_APP,
                 errors.INVALID_CODE,
                 errors.CODE_USED,
+                errors.SNAPSHOT,
                 errors.BLOCKED,
                 errors.CONFLICT,
                 *WECHAT,

@@ -42,6 +42,7 @@ class LoginView(login.LoginView):
                 errors.UNKNOWN_APP,
                 errors.INVALID_CODE,
                 errors.CODE_USED,
+                errors.SNAPSHOT,
                 errors.BLOCKED,
                 errors.NOT_REGISTERED,
                 errors.SIGNUP_REFUSED,

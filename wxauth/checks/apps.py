@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error
 from django.utils.translation import gettext as _
 
 from wxauth.conf import APPID, conf
+from wxauth.services.login.exchange import BROWSERS
 from wxauth.types import Kind
 
 from .values import find
@@ -92,3 +93,13 @@ def check_default_app(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:
             hint=_("It is the appid of a login that names none."),
             id="wxauth.E009",
         )
+    elif _kind(apps[default]) in BROWSERS:
+        yield Error(
+            _('WXAUTH["DEFAULT_APP"] is an app that logs in through the browser.'),
+            hint=_("It is the appid of a login that names none: a mini-program or a mobile app."),
+            id="wxauth.E046",
+        )
+
+
+def _kind(row: Any) -> Any:
+    return row.get("KIND") if isinstance(row, Mapping) else None

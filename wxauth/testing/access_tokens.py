@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from .people import FakePerson, Unknown
 from .phone import Phone
 from .refusals import Refused
+from .state import FakeApp
 
 #: Seconds that a token lives, and before its end at which asking again yields another one.
 TOKEN_LIFE = 7200
@@ -75,6 +76,22 @@ class Tokens(Phone):
             raise Refused(45009)
         tokens.forced.append(now)
         tokens.good = []
+
+    def _authorize(self, params: Mapping[str, Any]) -> tuple[str, FakeApp]:
+        """The app that names itself and its AppSecret."""
+        appid = params.get("appid") or ""
+        if not appid:
+            raise Refused(41002)
+        try:
+            _, app = self._app(appid)
+        except Unknown:
+            raise Refused(40013) from None
+        secret = params.get("secret") or ""
+        if not secret:
+            raise Refused(41004)
+        if not hmac.compare_digest(str(secret).encode(), app.secret.encode()):
+            raise Refused(40125)
+        return appid, app
 
     def _bearer(self, token: object) -> str:
         """The app whose token this is."""

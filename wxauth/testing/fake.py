@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import secrets
 import time
@@ -10,11 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .access_tokens import Tokens
 from .faults import Faults
+from .oauth2 import OAuth2
 from .people import FakePerson, Unknown
 from .refusals import Refused, refusal
-from .state import FakeApp
 
 #: How long a code lives, in seconds (protocol 1.1).
 CODE_LIFE = 300
@@ -43,7 +41,7 @@ class _Code:
     used: bool = False
 
 
-class FakeWeChat(Tokens):
+class FakeWeChat(OAuth2):
     """WeChat's side of a login. Safe to use from many threads.
 
     Wherever a method takes a ``person``, it is a ``FakePerson``, a name, or nothing for the
@@ -82,6 +80,8 @@ class FakeWeChat(Tokens):
         #: path → method, endpoint.
         self._endpoints: dict[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
             "/sns/jscode2session": ("GET", self._jscode2session),
+            "/sns/oauth2/access_token": ("GET", self._oauth2_access_token),
+            "/sns/userinfo": ("GET", self._userinfo),
             "/cgi-bin/stable_token": ("POST", self._stable_token),
             "/wxa/business/getuserphonenumber": ("POST", self._getuserphonenumber),
             "/wxa/checksession": ("GET", self._checksession),
@@ -89,9 +89,14 @@ class FakeWeChat(Tokens):
         }
 
     def login_code(self, person: FakePerson | str | None = None, appid: str | None = None) -> str:
-        """The ``code`` that ``wx.login()`` gives: for one exchange in this app, for 5 minutes."""
+        """The ``code`` that ``wx.login()`` gives: for one exchange in this app, for 5 minutes.
+
+        Of an app that is no mini-program, its ``oauth2_code``.
+        """
         with self._lock:
-            who, appid, _ = self._resolve(person, appid)
+            who, appid, app = self._resolve(person, appid)
+            if app.kind != "miniprogram":
+                return self.oauth2_code(who, appid)
             self._start_login(who, appid)
             return self._issue(self._codes, secrets.token_hex(16), who, appid)
 
@@ -137,22 +142,6 @@ class FakeWeChat(Tokens):
         except Refused as refused:
             return refusal(refused.errcode)
 
-    def _authorize(self, params: Mapping[str, Any]) -> tuple[str, FakeApp]:
-        """The app that names itself and its AppSecret."""
-        appid = params.get("appid") or ""
-        if not appid:
-            raise Refused(41002)
-        try:
-            _, app = self._app(appid)
-        except Unknown:
-            raise Refused(40013) from None
-        secret = params.get("secret") or ""
-        if not secret:
-            raise Refused(41004)
-        if not hmac.compare_digest(str(secret).encode(), app.secret.encode()):
-            raise Refused(40125)
-        return appid, app
-
     def _stable_token(self, params: Mapping[str, Any]) -> dict[str, Any]:
         appid, _ = self._authorize(params)
         if params.get("grant_type") != "client_credential":
@@ -169,7 +158,7 @@ class FakeWeChat(Tokens):
         if not isinstance(code, str) or not (openid is None or isinstance(openid, str)):
             raise Refused(40097)
         issued = self._phone_codes.get(code)
-        if issued is None and self.any_code and code and code not in self._codes:
+        if issued is None and self.any_code and code and not self._is_issued(code):
             issued = _Code(self._holder(openid, appid), appid, self.clock() + CODE_LIFE)
         # Among these: a code of wx.login, which is not one of the phone button's.
         if issued is None or issued.used or self.clock() >= issued.expires:
@@ -215,7 +204,11 @@ class FakeWeChat(Tokens):
 
     def _redeem(self, code: str, appid: str) -> FakePerson:
         issued = self._codes.get(code)
-        if issued is None and self.any_code and code not in self._phone_codes:
+        if (
+            issued is None
+            and self.any_code
+            and not (code in self._phone_codes or code in self._oauth2_codes)
+        ):
             self._start_login(self.person(), appid)
             return self.person()
         if issued is None or issued.appid != appid or self.clock() >= issued.expires:
@@ -224,6 +217,9 @@ class FakeWeChat(Tokens):
             raise Refused(40163)
         issued.used = True
         return issued.person
+
+    def _is_issued(self, code: str) -> bool:
+        return code in self._codes or code in self._phone_codes or super()._is_issued(code)
 
     def _start_login(self, person: FakePerson, appid: str) -> None:
         # Fetching a code is what replaces a session_key, not exchanging it (protocol 2).

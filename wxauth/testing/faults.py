@@ -21,6 +21,8 @@ from typing import Any, Protocol
 from .refusals import refusal
 
 LOGIN = "/sns/jscode2session"
+OAUTH2 = "/sns/oauth2/access_token"
+USER_INFO = "/sns/userinfo"
 TOKEN = "/cgi-bin/stable_token"  # noqa: S105 -- a path
 PHONE = "/wxa/business/getuserphonenumber"
 

@@ -49,7 +49,7 @@ def fake_wechat(
 
     fake = FakeWeChat(default_appid=conf.DEFAULT_APP)
     for app in conf.APPS.values():
-        fake.add_app(app.appid, app.secret.reveal(), platform=app.platform)
+        fake.add_app(app.appid, app.secret.reveal(), platform=app.platform, kind=app.kind.value)
     _fake_wechat_server.fake = fake
     yield fake
     fake.faults.clear()

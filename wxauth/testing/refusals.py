@@ -27,6 +27,7 @@ ERRMSG = {
     "45009": "reach max api daily quota limit",
     "45011": "api minute-quota reach limit  mustslower  retry next minute",
     "47001": "data format error",
+    "48001": "api unauthorized",
     "50002": "user limited",
     "87007": "session_key is not existd or expired",
     "87008": "invalid sig_method",

@@ -12,16 +12,20 @@ from .people import DEFAULT, FakePerson, Unknown, default_people
 
 #: The one AppSecret of apps that nobody added, under ``any_app``.
 ANY_SECRET = "sandbox"  # noqa: S105 -- nothing is secret about it
+#: What an app can be.
+KINDS = ("miniprogram", "mobileapp", "website", "officialaccount")
 #: The app that is meant where no app was added and none is named.
 ANY_APPID = "wx5a4db0c0ffee0001"
 
 
 @dataclass(frozen=True)
 class FakeApp:
-    """One application. ``platform`` is its Open Platform account, None if it is bound to none."""
+    """One application. ``platform`` is its Open Platform account, None if it is bound to none;
+    ``kind`` is one of ``KINDS``."""
 
     secret: str = field(repr=False)
     platform: str | None
+    kind: str = "miniprogram"
 
 
 class State:
@@ -45,11 +49,21 @@ class State:
 
     # -- apps and people -----------------------------------------------------------------------
 
-    def add_app(self, appid: str, secret: str, *, platform: str | None = "default") -> None:
+    def add_app(
+        self,
+        appid: str,
+        secret: str,
+        *,
+        platform: str | None = "default",
+        kind: str = "miniprogram",
+    ) -> None:
         """Let an app exist, or change it. ``platform`` is its Open Platform account, the scope
-        of a unionid; None: it is bound to none, and logins yield no unionid."""
+        of a unionid; None: it is bound to none, and logins yield no unionid. ``kind`` is
+        ``miniprogram``, ``mobileapp``, ``website`` or ``officialaccount``, else ``ValueError``."""
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}.")
         with self._lock:
-            self._apps[appid] = FakeApp(secret, platform)
+            self._apps[appid] = FakeApp(secret, platform, kind)
 
     @property
     def default_appid(self) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeGuard, TypeVar
 
 from wxauth import strict_json
-from wxauth.exceptions import Misconfigured, WeChatBadResponse, WxauthError
-from wxauth.types import E164, ID, PhoneInfo, Secret, Session
+from wxauth.exceptions import Misconfigured, SnapshotUser, WeChatBadResponse, WxauthError
+from wxauth.types import E164, ID, PhoneInfo, Secret, Session, UserInfo
 
 from .errcodes import classify
 
@@ -25,6 +26,8 @@ Answer = Mapping[str, Any]
 SESSION_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 #: WeChat wants room for 512 characters at least (protocol 5).
 ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,2048}")
+#: The scopes whose access_token opens ``sns/userinfo`` (protocol 9.1).
+PROFILE_SCOPES = frozenset({"snsapi_userinfo", "snsapi_login"})
 #: Seconds. WeChat's live two hours; whatever is beyond a day is no lifetime.
 LIFETIME = range(1, 24 * 3600 + 1)
 COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
@@ -63,15 +66,47 @@ def judge(
 
 
 def read_session(answer: Answer) -> Session | WxauthError:
-    openid, session_key = answer.get("openid"), answer.get("session_key")
-    unionid = answer.get("unionid") or None
+    session, session_key = _read_ids(answer), answer.get("session_key")
+    if isinstance(session, WxauthError):
+        return session
+    if not _fits(session_key, SESSION_KEY):
+        return WeChatBadResponse("WeChat's answer has no acceptable session_key.")
+    return replace(session, session_key=Secret(session_key))
+
+
+def read_oauth2(answer: Answer) -> Session | WxauthError:
+    if answer.get("is_snapshotuser", 0) not in (0, "0"):
+        # Checked before all else: openid and unionid look like anybody's (protocol 9.3).
+        return SnapshotUser("This is a snapshot page, and its person is a virtual one.")
+    session, access_token = _read_ids(answer), answer.get("access_token")
+    if isinstance(session, WxauthError):
+        return session
+    if not _fits(access_token, ACCESS_TOKEN):
+        return WeChatBadResponse("WeChat's answer has no acceptable access_token.")
+    scope = answer.get("scope")
+    if not isinstance(scope, str):
+        return WeChatBadResponse("WeChat's answer has no acceptable scope.")
+    if PROFILE_SCOPES.isdisjoint(scope.split(",")):
+        return session
+    return replace(session, access_token=Secret(access_token))
+
+
+def _read_ids(answer: Answer) -> Session | WxauthError:
+    openid, unionid = answer.get("openid"), answer.get("unionid") or None
     if not _fits(openid, ID):
         return WeChatBadResponse("WeChat's answer has no acceptable openid.")
     if unionid is not None and not _fits(unionid, ID):
         return WeChatBadResponse("WeChat's answer has no acceptable unionid.")
-    if not _fits(session_key, SESSION_KEY):
-        return WeChatBadResponse("WeChat's answer has no acceptable session_key.")
-    return Session(openid=openid, session_key=Secret(session_key), unionid=unionid)
+    return Session(openid=openid, unionid=unionid)
+
+
+def read_user_info(answer: Answer, asked: str) -> UserInfo | WxauthError:
+    nickname, avatar_url = answer.get("nickname"), answer.get("headimgurl")
+    if answer.get("openid") != asked:
+        return WeChatBadResponse("WeChat's answer is about another openid.")
+    if not isinstance(nickname, str) or not isinstance(avatar_url, str):
+        return WeChatBadResponse("WeChat's answer has no nickname and headimgurl.")
+    return UserInfo(nickname=nickname, avatar_url=avatar_url)
 
 
 def read_phone(answer: Answer, appid: str) -> PhoneInfo | WxauthError:

@@ -27,15 +27,17 @@ from wxauth.exceptions import (
     WxauthError,
 )
 from wxauth.logging import asking_wechat
-from wxauth.types import App, PhoneInfo, Secret, Session
+from wxauth.types import App, PhoneInfo, Secret, Session, UserInfo
 
 from . import answers
 from .endpoints import (
     CHECK_SESSION,
     CODE2SESSION,
+    OAUTH2,
     PHONE,
     RESET_SESSION,
     STABLE_ACCESS_TOKEN,
+    USER_INFO,
     Endpoint,
 )
 from .errcodes import STALE_ACCESS_TOKEN, meaning
@@ -101,6 +103,38 @@ class WeChatClient:
         }
         return self._call(CODE2SESSION, answers.read_session, params)
 
+    def oauth2_token(self, code: Secret) -> Session:
+        """Exchange the code of a mobile app, a website or an official account for its openid.
+
+        Such a session has no session_key. Raises ``CodeRefused``, ``SnapshotUser`` or a
+        ``WeChatError``. The code is single-use: it is sent once. (protocol 9.1)
+        """
+        params: Params = {
+            "appid": self._app.appid,
+            "secret": self._app.secret,
+            "code": code,
+            "grant_type": "authorization_code",
+        }
+        return self._call(OAUTH2, answers.read_oauth2, params)
+
+    def user_info(self, session: Session, *, seconds: float) -> UserInfo:
+        """What the person of ``oauth2_token``'s session agreed to show, within so many seconds.
+
+        Raises ``InvalidCode`` where the session's access_token opens nothing (any more), or a
+        ``WeChatError``. (protocol 9.1)
+        """
+        params: Params = {
+            "access_token": session.access_token or Secret(""),
+            "openid": session.openid,
+            "lang": "zh_CN",
+        }
+        return self._call(
+            USER_INFO,
+            lambda answer: answers.read_user_info(answer, session.openid),
+            params,
+            seconds=seconds,
+        )
+
     def get_phone_number(self, code: Secret, openid: str) -> PhoneInfo:
         """Exchange a phone code for the number, if it is this openid's code.
 
@@ -157,9 +191,11 @@ class WeChatClient:
         read: Callable[[answers.Answer], T | WxauthError],
         params: Params,
         body: Body | None = None,
+        *,
+        seconds: float | None = None,
     ) -> T:
         question = _Question(endpoint, read, params, body)
-        ends = time.monotonic() + DEADLINE
+        ends = time.monotonic() + (DEADLINE if seconds is None else seconds)
         with asking_wechat(), self._guard.gate.place() if endpoint.placed else nullcontext():
             outcome = self._ask(question, ends)
         if isinstance(outcome, WxauthError):

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wxauth.exceptions import InvalidPhoneCode, SessionKeyMissing, WxauthError
+from wxauth.exceptions import (
+    InvalidCode,
+    InvalidPhoneCode,
+    SessionKeyMissing,
+    WxauthError,
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,14 @@ class Endpoint:
 
 
 CODE2SESSION = Endpoint("/sns/jscode2session", "login")
+OAUTH2 = Endpoint("/sns/oauth2/access_token", "oauth2")
+# It asks with a token of the person's (protocol 9.1): what is wrong with that is no fault of the
+# app's, nor of its AppSecret.
+USER_INFO = Endpoint(
+    "/sns/userinfo",
+    "userinfo",
+    errors=dict.fromkeys((40001, 40003, 40014, 42001, 48001), InvalidCode),
+)
 # One of these at a time per app and process: more do not come together in ``AccessTokens``. A
 # place of its own would be one that the calls waiting for this very token may hold.
 STABLE_ACCESS_TOKEN = Endpoint("/cgi-bin/stable_token", "access_token", placed=False)

@@ -9,13 +9,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from wxauth.conf import SANDBOX_API_BASE, SANDBOX_APPS, SANDBOX_SECRET, conf
+from wxauth.conf import SANDBOX_API_BASE, SANDBOX_APPS, conf
 from wxauth.testing import FakeWeChat, FakeWeChatServer, load_file
 from wxauth.testing.page import PhonePage
 from wxauth.testing.rows import read_rows, reverse_or_none
 from wxauth.testing.sandbox import ROUTES
 from wxauth.testing.server import StopSignal
-from wxauth.types import Kind
+from wxauth.types import App, Kind
 
 
 class Command(BaseCommand):
@@ -41,11 +41,8 @@ class Command(BaseCommand):
         fake = FakeWeChat(
             any_app=conf.SANDBOX, any_code=conf.SANDBOX, default_appid=conf.DEFAULT_APP
         )
-        for app in conf.APPS.values():
-            fake.add_app(app.appid, app.secret.reveal(), platform=app.platform)
-        if conf.SANDBOX and not conf.APPS:
-            for appid, platform in SANDBOX_APPS.items():
-                fake.add_app(appid, SANDBOX_SECRET, platform=platform)
+        for app in _apps():
+            fake.add_app(app.appid, app.secret.reveal(), platform=app.platform, kind=app.kind.value)
         port = options["port"]
         if port is None:
             port = urlsplit(conf.API_BASE).port or urlsplit(SANDBOX_API_BASE).port
@@ -70,17 +67,20 @@ class Command(BaseCommand):
         self.stdout.write(_("The WeChat sandbox has stopped."))
 
 
+def _apps() -> list[App]:
+    return list(conf.APPS.values() or (SANDBOX_APPS.values() if conf.SANDBOX else ()))
+
+
 def _describe(fake: FakeWeChat) -> dict[str, Any]:
     """What the page has to know about this project."""
     login = reverse_or_none("wxauth:login") or "/api/wxauth/login"
-    apps = [
-        {"appid": app.appid, "platform": app.platform, "name": app.name}
-        for app in conf.APPS.values()
-        if app.kind is Kind.MINIPROGRAM
-    ]
-    demo = [
-        {"appid": appid, "platform": platform, "name": ""}
-        for appid, platform in SANDBOX_APPS.items()
+    apps, demo = [
+        [
+            {"appid": app.appid, "platform": app.platform, "name": app.name}
+            for app in found
+            if app.kind is Kind.MINIPROGRAM
+        ]
+        for found in (conf.APPS.values(), SANDBOX_APPS.values())
     ]
     return {
         "api": login.rstrip("/").removesuffix("login"),

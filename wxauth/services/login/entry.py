@@ -22,7 +22,7 @@ from wxauth.models import Login, OpenId, Person
 from wxauth.services.data import budget, session_keys
 from wxauth.services.journal import outcomes
 from wxauth.signals import logged_in, signed_up
-from wxauth.types import App, Secret, Session
+from wxauth.types import App, Channel, Secret, Session
 
 from .enclosures import Rejected
 
@@ -83,10 +83,13 @@ def open_login(
     device: Device,
     now: datetime,
     created: bool = False,
+    channel: Channel | None = None,
+    seconds: int | None = None,
 ) -> Login:
     """The row of a login by this openid, with its news. Part of a transaction.
 
-    The openid's identity, person and user are at hand.
+    The openid's identity, person and user are at hand. ``channel`` is the door, if not the app's
+    own kind; ``seconds`` is how long the login lives, if not ``WXAUTH["TOKEN_TTL"]``.
     """
     person = openid.identity.person
     budget.forgive(openid, session.session_key, now=now)
@@ -97,9 +100,9 @@ def open_login(
         person=person,
         digest=digest,
         sealed_session_key=session.session_key and session_keys.seal(session.session_key, digest),
-        channel=app.kind.value,
+        channel=(channel or app.kind).value,
         created_at=now,
-        expires_at=now + timedelta(seconds=conf.TOKEN_TTL),
+        expires_at=now + timedelta(seconds=conf.TOKEN_TTL if seconds is None else seconds),
         user_agent=device.user_agent,
         address=device.address,
     )

@@ -1,7 +1,7 @@
 """How a code becomes a session: the one place that knows what each kind of app's code is worth.
 
-The next door that has codes is a row in ``EXCHANGES``. What comes of it may have no session_key:
-only mini-programs have one.
+The next kind of app that has codes is a row in ``EXCHANGES``. What comes of it may have no
+session_key: only mini-programs have one.
 """
 
 from __future__ import annotations
@@ -17,26 +17,40 @@ from wxauth.wechat.client import WeChatClient
 from wxauth.wiring import get_client
 
 EXCHANGES: Mapping[Kind, Callable[[WeChatClient, Secret], Session]] = {
-    Kind.MINIPROGRAM: lambda client, code: client.code2session(code),
+    Kind.MINIPROGRAM: WeChatClient.code2session,
+    Kind.MOBILE_APP: WeChatClient.oauth2_token,
+    Kind.WEBSITE: WeChatClient.oauth2_token,
+    Kind.OFFICIAL_ACCOUNT: WeChatClient.oauth2_token,
 }
+#: Whose codes come to a browser, bound to it by a state. Sent to us by anybody else, such a code
+#: would log its reader in as whoever obtained it (login CSRF).
+BROWSERS = frozenset({Kind.WEBSITE, Kind.OFFICIAL_ACCOUNT})
 
 
 def get_app(appid: str | None) -> App:
-    """The app of this appid, or the default one, whose codes log somebody in here.
+    """The app of this appid, or the default one, whose codes a phone may send us.
 
-    Raises ``UnknownApp``, also for a kind of app that has no such codes.
+    Raises ``UnknownApp``, also for an app that logs in through the browser.
     """
     app = conf.get_app(appid)
-    if app.kind not in EXCHANGES:
-        raise UnknownApp("This kind of app has no login codes.")
+    if app.kind in BROWSERS:
+        raise UnknownApp("This app logs in through the browser.")
+    return app
+
+
+def get_browser_app(appid: str) -> App:
+    """The app of this appid, whose codes come to a browser. Raises ``UnknownApp``."""
+    app = conf.get_app(appid)
+    if app.kind not in BROWSERS:
+        raise UnknownApp("This app does not log in through the browser.")
     return app
 
 
 def exchange(*, app: App, code: Secret) -> Session:
     """Ask WeChat who obtained this code of this app. The code is spent by it.
 
-    Raises ``InvalidRequest`` for no code at all, ``CodeRefused``, ``Blocked`` and the
-    ``WeChatError`` family.
+    Raises ``InvalidRequest`` for no code at all, ``CodeRefused``, ``SnapshotUser``, ``Blocked``
+    and the ``WeChatError`` family.
     """
     if not code:
         raise InvalidRequest(_("The code is empty."), field="code")

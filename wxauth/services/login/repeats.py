@@ -77,7 +77,7 @@ def _share(number: int | None, app: App) -> Claim:
     pk, created = divmod(number or 0, 2)
     login = _find(pk) if pk else None
     session_key = session_keys.unseal(login) if login else None
-    # One whose key is gone would be a login that reads nothing.
+    # One whose key is gone would be a login that reads nothing; other kinds of apps have none.
     if login is None or (session_key is None and app.kind is Kind.MINIPROGRAM):
         raise CodeUsed("This code was exchanged before.")
     outcomes.code_reused(app.appid, login)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from wxauth.exceptions import InvalidRequest
+from wxauth.exceptions import InvalidRequest, WxauthError
 from wxauth.models import Login, Person
 from wxauth.services import transactions
 from wxauth.services.data import opening
+from wxauth.types import App, Session
+from wxauth.wiring import get_client
+
+logger = logging.getLogger("wxauth.profile")
 
 NICKNAME_LENGTH = 64
+#: Seconds that somebody who has just signed up waits for what WeChat shows of them.
+PATIENCE = 2.0
 #: What WeChat calls everybody since 2022; never anybody's name (protocol: 7).
 ANONYMOUS_NICKNAME = "微信用户"
 #: Part of the path of the grey avatar that goes with it, whatever size is asked for.
@@ -39,6 +46,24 @@ def set_nickname(*, login: Login, nickname: str) -> None:
             _("This is WeChat's placeholder for people without a nickname."), field="nickname"
         )
     _write(login, nickname=nickname, nickname_appid=login.appid)
+
+
+def ask(*, login: Login, app: App, session: Session) -> None:
+    """Ask WeChat what somebody who has just signed up agreed to show, and keep what is real in it.
+
+    Where the session has an access_token for it. The login is done, and nothing fails it any more.
+    """
+    if session.access_token is None:
+        return
+    try:
+        shown = get_client(app).user_info(session, seconds=PATIENCE)
+        keep_user_info(
+            login=login, data={"nickName": shown.nickname, "avatarUrl": shown.avatar_url}
+        )
+    except WxauthError as error:
+        logger.warning(
+            "Login %s is without a nickname and a picture: %s.", login.pk, type(error).__name__
+        )
 
 
 def take_user_info(
