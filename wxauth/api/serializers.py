@@ -165,7 +165,7 @@ class UserInfoSerializer(EncryptedDataSerializer):
 
 
 class LoginRequestSerializer(serializers.Serializer[Any]):
-    code = TextField(max_length=256, help_text=_("What wx.login gave."))
+    code = TextField(max_length=256, help_text=_("What wx.login gave, or SendAuth."))
     appid = TextField(
         required=False, max_length=32, help_text=_("Needed where there is no default app.")
     )
@@ -331,7 +331,7 @@ class LoginSerializer(serializers.Serializer[Login]):
 
 
 class LinkRequestSerializer(serializers.Serializer[Any]):
-    code = TextField(max_length=256, help_text=_("What wx.login gave."))
+    code = TextField(max_length=256, help_text=_("What wx.login gave, or SendAuth."))
     appid = TextField(
         required=False, max_length=32, help_text=_("Needed where there is no default app.")
     )

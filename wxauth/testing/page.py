@@ -51,7 +51,7 @@ PASSED_BACK = ("Retry-After", "X-Request-ID")
 #: The page shows the newest calls; it asks several times a second.
 REMEMBERED = 200
 #: Parameters and fields whose value nobody needs to see.
-SECRET = ("secret", "session_key", "access_token")
+SECRET = ("secret", "session_key", "access_token", "refresh_token")
 
 
 @dataclass(frozen=True)

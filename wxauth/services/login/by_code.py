@@ -33,11 +33,12 @@ def log_in(
     ``enclosure`` is encrypted or signed data that came with the code. ``hit`` is the request
     itself, where it has to be counted still. The others are those of ``signing_in.sign_in``.
 
-    Raises ``CodeRefused``, ``Blocked``, ``NotRegistered``, ``SignupRefused``,
+    Raises ``InvalidRequest``, ``CodeRefused``, ``Blocked``, ``NotRegistered``, ``SignupRefused``,
     ``InvalidPhoneCode``, ``Conflict``, ``RateLimited``, ``DatabaseUnavailable`` and the
     ``WeChatError`` family.
     """
     device = device or Device()
+    enclosures.refuse_misplaced(app=app, enclosure=enclosure, phone_code=phone_code)
     with (
         announcing_failure(app, device, hit),
         repeats.claim(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from wxauth.exceptions import WxauthError
+from django.utils.translation import gettext as _
+
+from wxauth.exceptions import InvalidRequest, WxauthError
 from wxauth.models import Login
 from wxauth.services.data import opening
 from wxauth.services.profile import phone, user_info
+from wxauth.types import App, Kind, Secret
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,30 @@ class Rejected:
 
     field: str
     error: WxauthError
+
+
+def refuse_misplaced(
+    *, app: App, enclosure: Enclosure | None, phone_code: Secret | None, has_key: bool = True
+) -> None:
+    """Refuse what cannot be of use with this login, before its code is spent.
+
+    Only a mini-program has the phone button and a session_key. ``has_key`` False: this way in has
+    none either. Raises ``InvalidRequest`` with the field.
+    """
+    is_miniprogram = app.kind is Kind.MINIPROGRAM
+    if phone_code is not None and not is_miniprogram:
+        raise InvalidRequest(_("Only a mini-program has a phone button."), field="phone_code")
+    if enclosure is None or (is_miniprogram and has_key):
+        return
+    sent = {
+        "encryptedData": enclosure.encrypted_data,
+        "iv": enclosure.iv,
+        "rawData": enclosure.raw_data,
+        "signature": enclosure.signature,
+    }
+    for name, value in sent.items():
+        if value is not None:
+            raise InvalidRequest(_("This login has no session_key to read it with."), field=name)
 
 
 def take_in(

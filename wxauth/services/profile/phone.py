@@ -14,12 +14,14 @@ from typing import Any, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from wxauth.conf import conf
 from wxauth.crypto.keyring import Unsealable
 from wxauth.exceptions import (
     Conflict,
     InvalidPhoneCode,
+    InvalidRequest,
     LoginCodeSent,
     WeChatTimeout,
     WxauthError,
@@ -31,7 +33,7 @@ from wxauth.services import claims, transactions
 from wxauth.services.data import opening
 from wxauth.services.journal import events
 from wxauth.services.journal.counts import count
-from wxauth.types import E164, App, Secret
+from wxauth.types import E164, App, Kind, Secret
 from wxauth.wiring import get_adapter, get_client, get_keyring, get_lookup_key
 
 logger = logging.getLogger("wxauth.phone")
@@ -54,10 +56,13 @@ NONE: dict[str, Any] = {
 def take_code(*, login: Login, code: Secret) -> None:
     """Ask WeChat for the number behind a code of the phone button, and keep it.
 
-    Raises ``InvalidPhoneCode``, ``Conflict``, ``DatabaseUnavailable`` and the ``WeChatError``
-    family.
+    Raises ``InvalidRequest`` for a login of no mini-program, ``InvalidPhoneCode``, ``Conflict``,
+    ``DatabaseUnavailable`` and the ``WeChatError`` family.
     """
-    with asking(app=conf.get_app(login.appid), openid=login.openid, code=code) as answer:
+    app = conf.get_app(login.appid)
+    if app.kind is not Kind.MINIPROGRAM:
+        raise InvalidRequest(_("Only a mini-program has a phone button."), field="phone_code")
+    with asking(app=app, openid=login.openid, code=code) as answer:
         problem = keep_answer(login=login, answer=answer)
         if problem is not None:
             raise problem
