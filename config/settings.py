@@ -84,9 +84,14 @@ TEMPLATES = [
 
 # -- database and cache ------------------------------------------------------------------------
 
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db("DATABASE_URL", default=f"sqlite:///{quote(str(BASE_DIR))}/db.sqlite3"),
-}
+_database = f"sqlite:///{quote(str(BASE_DIR))}/db.sqlite3"
+if _address := os.environ.get("MYSQL_ADDRESS"):
+    # What WeChat Cloud Hosting tells its containers. Not through env, like SECRET_KEY.
+    _user = quote(os.environ.get("MYSQL_USERNAME", ""), safe="")
+    _password = quote(os.environ.get("MYSQL_PASSWORD", ""), safe="")
+    _name = env.str("MYSQL_DATABASE", default="wxauth")
+    _database = f"mysql://{_user}:{_password}@{_address}/{_name}"
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db("DATABASE_URL", default=_database)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE: a transaction that reads first and writes later cannot wait for its turn, it fails.
     _defaults: dict[str, Any] = {
@@ -233,6 +238,8 @@ _wxauth: dict[str, Any] = {
     "LIMITS": env.json("WXAUTH_LIMITS", default={}),
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
     "SIGNUP": env.str("WXAUTH_SIGNUP", default=""),
+    "CLOUD": env.bool("WXAUTH_CLOUD", default=None),
+    "PREFETCH": env.bool("WXAUTH_PREFETCH", default=None),
     "LOCAL_MEDIA": env.bool("WXAUTH_LOCAL_MEDIA", default=None),
 }
 # What is not set is left out, so that the defaults stand in one place, wxauth/conf.py.

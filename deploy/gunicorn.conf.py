@@ -25,9 +25,13 @@ class _File(environ.Env):
     ENVIRON: dict[str, str] = {}
 
 
-def _number(name: str, default: int) -> int:
+def _text(name: str) -> str:
     _File.read_env(_ROOT / ".env")
-    return int(environ.Env.ENVIRON.get(name, _File.ENVIRON.get(name)) or default)
+    return str(environ.Env.ENVIRON.get(name, _File.ENVIRON.get(name)) or "")
+
+
+def _number(name: str, default: int) -> int:
+    return int(_text(name) or default)
 
 
 workers = _number("WEB_CONCURRENCY", 2)
@@ -46,6 +50,9 @@ worker_class = "gthread"
 # The proxy's only: who may reach it is decided by the folder. --bind 0.0.0.0:8000 where the proxy
 # is another machine.
 bind = "unix:/run/wxauth/gunicorn.sock"
+# A container that is told its port (微信云托管): whatever stands in front comes by HTTP.
+if port := _number("PORT", 0):
+    bind = f"0.0.0.0:{port}"
 
 # The longest request waits 5 s for WeChat and then for the database, a few seconds each.
 timeout = 30
@@ -66,7 +73,15 @@ errorlog = "-"
 
 
 def on_starting(server: Any) -> None:
-    """What ``manage.py check`` calls an error stops the server before it has begun."""
-    done = subprocess.run([sys.executable, "manage.py", "check"], cwd=_ROOT, check=False)
-    if done.returncode:
-        raise SystemExit(done.returncode)
+    """What ``manage.py check`` calls an error stops the server before it has begun.
+
+    So does a migration that fails, where nothing but this server is ever run (``WEB_MIGRATE``).
+    """
+    commands = ["check"]
+    if _text("WEB_MIGRATE").lower() in {"true", "on", "1", "yes"}:
+        commands.append("migrate")
+    for command in commands:
+        arguments = [sys.executable, "manage.py", command]
+        done = subprocess.run(arguments, cwd=_ROOT, check=False)  # noqa: S603 - our own words
+        if done.returncode:
+            raise SystemExit(done.returncode)

@@ -46,7 +46,16 @@ WXAUTH = {
     "DEFAULT_APP": "wx0000000000000001",
     # All tests come from one address, and as alice. Those of the limits set their own.
     "LIMITS": dict.fromkeys(
-        ("login_address", "login_openid", "decrypt", "phone", "link", "profile", "avatar"),
+        (
+            "login_address",
+            "login_openid",
+            "decrypt",
+            "phone",
+            "link",
+            "profile",
+            "avatar",
+            "prefetch",
+        ),
         "99999999/day",
     ),
     # Nobody listens there: a test that forgot its fake WeChat fails at once, and calls nobody.

@@ -131,6 +131,8 @@ WRONG = [
     ("E017", {"APPS": {ONE: {"SECRET": "x", "ACCESS_TOKEN": "wxauth.nowhere"}}}),
     ("E017", {"APPS": {ONE: {"SECRET": "x", "ACCESS_TOKEN": "wxauth.conf.KEYS"}}}),
     ("E017", {"APPS": {ONE: {"SECRET": "x", "ACCESS_TOKEN": 5}}}),
+    ("E030", {"CLOUD": "False"}),
+    ("E030", {"PREFETCH": 1}),
     ("E030", {"JOIN": "False"}),
     ("E030", {"LINK_ENDS_OTHERS": 1}),
     ("E030", {"LOCAL_MEDIA": "False"}),
@@ -180,6 +182,16 @@ def test_a_key_that_is_missing_is_named(key, number):
 def test_every_mistake_is_said_at_once():
     declared = {**app(SECRET="", KIND="x", PLATFORM="", WHAT=1), "LOOKUP_KEY": KEY, "SIGNUP": "x"}
     assert ids(declared) == [f"wxauth.E{number:03}" for number in (5, 6, 7, 8, 12, 14)]
+
+
+def test_the_gateway_is_believed_in_a_container_of_its_own_only(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 60)
+    monkeypatch.delenv("CBR_ENV_ID", raising=False)
+    assert ids({"CLOUD": True}) == ["wxauth.E045"]
+    assert ids({"CLOUD": False}) == []
+    monkeypatch.setenv("CBR_ENV_ID", "prod-1a2b3c4d")
+    assert ids({"CLOUD": True}) == []
+    assert ids({"CLOUD": True}, deploy=True) == ["wxauth.W044"]
 
 
 PRODUCTION = [
@@ -432,6 +444,8 @@ def test_every_number_is_used_for_one_thing_and_tried_here():
         "W024",
         "W025",
         "W026",
+        "W044",
+        "E045",
         "W102",
         "W103",
         "W104",

@@ -3,7 +3,7 @@
 Subclass ``Adapter`` and name it in ``WXAUTH["ADAPTER"]``. Every hook takes keywords only, so that
 two ids cannot be swapped, and runs inside the login's transaction: read your own tables as you
 like, but call nobody over the network. What a hook raises undoes the login; only
-``login_payload`` is asked when the login is done.
+``login_payload`` and ``prefetch`` are asked when the login is done.
 """
 
 from __future__ import annotations
@@ -119,6 +119,15 @@ class Adapter:
         """What the answer to a login carries under ``extra``, for example the host's own JWT.
 
         JSON values only.
+        """
+        return {}
+
+    def prefetch(self, *, login: Login, path: str, query: str, scene: str) -> Mapping[str, Any]:
+        """What the answer to a pre-fetch by token (数据预拉取) carries under ``extra``.
+
+        ``login`` is a live one. ``path``, ``query`` and ``scene`` are what WeChat says of the page
+        that will open: texts that anybody can choose. No transaction is open; JSON values only.
+        Where all of the answer is larger than WeChat keeps, 256 KB, ``extra`` is left out.
         """
         return {}
 

@@ -40,13 +40,14 @@ SANDBOX_APPS = {
 #: Looser than what was ever seen (``wx`` and 16 hex digits): WeChat promises no shape.
 APPID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 
-#: By address (thousands of phones share one behind a carrier's NAT), by openid, or by person.
+#: By address (thousands of phones share one behind a carrier's NAT), openid, person or app.
 LIMITS = {
     "login_address": "600/min",
     "login_openid": "30/min",
     "decrypt": "30/min",
     "phone": "10/min",
     "link": "10/min",
+    "prefetch": "6000/min",
     "profile": "30/min",
     "avatar": "10/min",
 }
@@ -181,6 +182,17 @@ class Settings:
         """Who may become a user: everybody (``always``), nobody (``closed``), or ``phone``: whoever
         sends a phone code along with the login."""
         return str(self.declared.get("SIGNUP", "always"))
+
+    @property
+    def CLOUD(self) -> bool:
+        """Whether X-WX-* headers log people in: for WeChat Cloud Hosting (微信云托管) without
+        public access."""
+        return self.declared.get("CLOUD", False) is True
+
+    @property
+    def PREFETCH(self) -> bool:
+        """Whether WeChat's servers are answered at ``prefetch/`` (数据预拉取)."""
+        return self.declared.get("PREFETCH", False) is True
 
     @property
     def ADAPTER(self) -> str:

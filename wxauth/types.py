@@ -81,6 +81,10 @@ class Channel(str, Enum):
     OFFICIAL_ACCOUNT = Kind.OFFICIAL_ACCOUNT.value
     WEBSITE = Kind.WEBSITE.value
     MOBILE_APP = Kind.MOBILE_APP.value
+    #: The gateway of WeChat Cloud Hosting (微信云托管).
+    CLOUD = "cloud"
+    #: WeChat's servers, for a mini-program that is about to start (数据预拉取).
+    PREFETCH = "prefetch"
 
 
 @dataclass(frozen=True)

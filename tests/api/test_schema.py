@@ -61,6 +61,10 @@ OPERATIONS = {
     | BODY
     | WECHAT
     | {"unknown_app", "invalid_code", "code_used", "snapshot", "blocked", "conflict"},
+    ("get", "prefetch/"): ALWAYS
+    | WECHAT
+    | {"invalid_request", "unknown_app", "invalid_token", "invalid_code", "code_used", "blocked"}
+    | {"not_registered", "signup_refused", "not_found", "conflict"},
     ("get", "me/identities/"): ALWAYS | TOKEN,
     ("delete", "me/identities/{identity_id}/"): ALWAYS | TOKEN | {"not_found", "conflict"},
     ("delete", "me/logins/{login_id}/"): ALWAYS | TOKEN | {"not_found"},
@@ -137,9 +141,9 @@ def test_a_success_is_described(schema, method, path):
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_a_token_is_asked_for_everywhere_but_at_the_login(schema, method, path):
+def test_a_token_is_asked_for_everywhere_but_at_the_doors(schema, method, path):
     security = find(schema, method, path).get("security", [])
-    assert bool([each for each in security if each]) == (path != "login/")
+    assert bool([each for each in security if each]) == (path not in {"login/", "prefetch/"})
 
 
 def test_the_bodies_are_json_and_have_the_fields_of_the_contract(schema):

@@ -167,6 +167,8 @@ def test_every_variable_of_the_settings_is_in_the_example_file():
     source = (ROOT / "config" / "settings.py").read_text()
     example = (ROOT / ".env.example").read_text()
     read = set(re.findall(r'env(?:iron\.get|\.\w+)\(\s*"([A-Z_]+)"', source))
+    gunicorn = (ROOT / "deploy" / "gunicorn.conf.py").read_text()
+    read |= set(re.findall(r'_(?:number|text)\("([A-Z_]+)"', gunicorn))
     assert len(read) > 15
     assert read == set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE))
 

@@ -13,13 +13,15 @@ from django.utils.translation import pgettext_lazy
 
 from wxauth.conf import conf
 from wxauth.models import OpenId
-from wxauth.types import Kind
+from wxauth.types import Channel
 
 CHANNELS = {
-    Kind.MINIPROGRAM.value: _("mini-program"),
-    Kind.OFFICIAL_ACCOUNT.value: _("official account"),
-    Kind.WEBSITE.value: _("website"),
-    Kind.MOBILE_APP.value: _("mobile app"),
+    Channel.MINIPROGRAM.value: _("mini-program"),
+    Channel.OFFICIAL_ACCOUNT.value: _("official account"),
+    Channel.WEBSITE.value: _("website"),
+    Channel.MOBILE_APP.value: _("mobile app"),
+    Channel.CLOUD.value: _("Cloud Hosting"),
+    Channel.PREFETCH.value: _("pre-fetch"),
 }
 
 Choices = list[tuple[str, Any]]

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from wxauth.exceptions import InvalidRequest, RateLimited
 from wxauth.services.limits import Hit
+from wxauth.services.login import by_gateway
 from wxauth.services.login.by_code import log_in
 from wxauth.services.login.enclosures import Enclosure
 from wxauth.services.login.entry import LoggedIn
@@ -29,8 +30,9 @@ from .parsers import MAX_DATA
 class LoginRequest:
     """What a phone asks for when it logs in. ``parse`` makes one by the rules of ``login/``."""
 
-    #: What ``wx.login`` gave.
-    code: Secret
+    #: What ``wx.login`` gave, or a mobile app's SDK. None: the gateway of WeChat Cloud Hosting says
+    #: who it is, where ``WXAUTH["CLOUD"]`` is on.
+    code: Secret | None
     #: None: the default app.
     appid: str | None = None
     #: What the phone button gave.
@@ -56,7 +58,7 @@ class LoginRequest:
         sent.is_valid(raise_exception=True)
         good = sent.validated_data
         return cls(
-            code=Secret(good["code"]),
+            code=Secret(good["code"]) if "code" in good else None,
             appid=good.get("appid"),
             phone_code=Secret(good["phone_code"]) if "phone_code" in good else None,
             enclosure=Enclosure(
@@ -126,17 +128,19 @@ class LoginView(View):
 
     def post(self, request: Request) -> Response:
         login = self.read_login(request)
-        app = get_app(login.appid)
-        self.appid = app.appid
-        done = log_in(
-            app=app,
-            code=login.code,
-            phone_code=login.phone_code,
-            enclosure=login.enclosure,
-            signup=login.signup,
-            extra=login.extra,
-            device=get_device(request),
-            hit=self._hit,
-        )
+        rest: dict[str, Any] = {
+            "phone_code": login.phone_code,
+            "enclosure": login.enclosure,
+            "signup": login.signup,
+            "extra": login.extra,
+            "device": get_device(request),
+            "hit": self._hit,
+        }
+        if login.code is None:
+            done = by_gateway.log_in(headers=request.headers, appid=login.appid, **rest)
+        else:
+            app = get_app(login.appid)
+            self.appid = app.appid
+            done = log_in(app=app, code=login.code, **rest)
         self.new_login = done.login
         return Response(self.shape_answer(done))

@@ -59,6 +59,8 @@ class Operation:
     answer: Any = None
     errors: tuple[Row, ...] = ()
     media_type: str = "application/json"
+    #: The parameters of the URL.
+    query: Any = None
 
 
 def _error_schema(rows: list[Row]) -> dict[str, Any]:
@@ -108,12 +110,13 @@ if HAS_SPECTACULAR:
 
         def get_override_parameters(self) -> list[Any]:
             return [
+                *filter(None, [self.operation.query]),
                 OpenApiParameter(
                     "X-Request-ID",
                     str,
                     OpenApiParameter.HEADER,
                     description="Passed on to the answer and the logs; made where absent.",
-                )
+                ),
             ]
 
         def get_response_serializers(self) -> Any:

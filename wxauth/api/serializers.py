@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from wxauth.clock import rfc3339
+from wxauth.conf import conf
 from wxauth.models import Identity, Login, OpenId, Person
 from wxauth.services.login.enclosures import Rejected
 from wxauth.services.login.entry import LoggedIn
@@ -185,10 +186,44 @@ class LoginRequestSerializer(serializers.Serializer[Any]):
         help_text=_("A flat object up to 2 KB for the project, at a first login."),
     )
 
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        fields["code"].required = not conf.CLOUD
+        return fields
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         require_together(attrs, "encryptedData", "iv")
         require_together(attrs, "rawData", "signature")
         return attrs
+
+
+class PrefetchSerializer(serializers.Serializer[Any]):
+    """What WeChat's servers send in the query: our token, or a code of theirs."""
+
+    appid = TextField(max_length=32)
+    token = TextField(
+        required=False, max_length=1024, help_text=_("What wx.setBackgroundFetchToken was given.")
+    )
+    code = TextField(
+        required=False, max_length=256, help_text=_("Where it was given none: a login code.")
+    )
+    path = TextField(default="", allow_blank=True, help_text=_("The page that will open."))
+    query = TextField(default="", allow_blank=True, help_text=_("Its query."))
+    scene = TextField(default="", allow_blank=True, help_text=_("How it was opened."))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("token" in attrs) == ("code" in attrs):
+            raise serializers.ValidationError({"token": _("Either this or code is needed.")})
+        return attrs
+
+
+class PrefetchAnswerSerializer(serializers.Serializer[Any]):
+    """For a token. For a code, what ``login/`` answers."""
+
+    extra = serializers.DictField(help_text=_("What the project adds."))
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "user": get_user_serializer()()}
 
 
 class NicknameSerializer(serializers.Serializer[Any]):

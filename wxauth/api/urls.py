@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from . import identities, views
+from . import identities, prefetch, views
 
 app_name = "wxauth"
 
@@ -31,6 +31,7 @@ urlpatterns = [
     re_path(r"^link/?$", identities.LinkView.as_view(), name="link"),
     re_path(r"^decrypt/?$", views.DecryptView.as_view(), name="decrypt"),
     re_path(r"^session/check/?$", views.SessionCheckView.as_view(), name="session-check"),
+    re_path(r"^prefetch/?$", prefetch.PrefetchView.as_view(), name="prefetch"),
     # Not "<path:rest>", which knows no line breaks.
     re_path(r"", views.NotFoundView.as_view()),
 ]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from wxauth.models import Login
 
-from . import apps, http, keys, people, production, servers, values
+from . import apps, cloud, http, keys, people, production, servers, values
 
 #: In the order in which their messages stand.
 PARTS = (
@@ -33,6 +33,7 @@ PARTS = (
     servers.check_cache,
     servers.check_threads,
     people.check_merging,
+    cloud.check_environment,
 )
 
 
@@ -51,7 +52,7 @@ def check_production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessag
     declared = getattr(settings, "WXAUTH", {})
     if not isinstance(declared, Mapping):
         return []
-    return list(production.check_production(declared))
+    return [*production.check_production(declared), *cloud.check_access(declared)]
 
 
 def check_database(

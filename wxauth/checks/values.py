@@ -22,7 +22,15 @@ NUMBERS = (
     ("TRUSTED_PROXIES", 0, 0),
 )
 #: True or False.
-SWITCHES = ("JOIN", "LINK_ENDS_OTHERS", "LOCAL_MEDIA", "REQUIRE_WATERMARK", "SANDBOX")
+SWITCHES = (
+    "CLOUD",
+    "JOIN",
+    "LINK_ENDS_OTHERS",
+    "LOCAL_MEDIA",
+    "PREFETCH",
+    "REQUIRE_WATERMARK",
+    "SANDBOX",
+)
 
 
 def check_unknown_keys(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:

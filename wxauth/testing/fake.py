@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -107,6 +108,56 @@ class FakeWeChat(OAuth2):
             if not who.phone:
                 raise ValueError(f"{who.name} has no phone number.")
             return self._issue(self._phone_codes, secrets.token_hex(32), who, appid)
+
+    def cloud_headers(
+        self,
+        person: FakePerson | str | None = None,
+        appid: str | None = None,
+        *,
+        owner: str | None = None,
+    ) -> dict[str, str]:
+        """What the gateway of WeChat Cloud Hosting puts on a call through ``callContainer``.
+
+        ``owner`` is the app that owns the environment, where it is shared with this one (资源复用).
+        The environment is that of the variable ``CBR_ENV_ID``.
+        """
+        with self._lock:
+            who, appid, app = self._resolve(person, appid)
+            prefix = "X-WX-" if owner is None else "X-WX-FROM-"
+            unionid = who.unionid(app.platform)
+            return {
+                "X-WX-SOURCE": "wx_client",
+                "X-WX-ENV": os.environ.get("CBR_ENV_ID", ""),
+                "X-WX-APPID": owner or appid,
+                f"{prefix}APPID": appid,
+                f"{prefix}OPENID": who.openid(appid),
+                **({f"{prefix}UNIONID": unionid} if unionid else {}),
+            }
+
+    def prefetch_query(
+        self,
+        person: FakePerson | str | None = None,
+        appid: str | None = None,
+        *,
+        token: str = "",
+        path: str = "pages/index/index",
+        query: str = "",
+        scene: int = 1001,
+    ) -> dict[str, str]:
+        """What WeChat's servers send in the query of a pre-fetch (数据预拉取): the ``token`` that
+        the mini-program has set, or a code where it has set none."""
+        with self._lock:
+            appid, _ = self._app(appid)
+            proof = {"token": token} if token else {"code": self.login_code(person, appid)}
+            return {
+                "appid": appid,
+                "timestamp": str(int(self.clock() * 1000)),
+                **proof,
+                "path": path,
+                "query": query,
+                "scene": str(scene),
+                "customMiniprogramVersion": "1.0.0",
+            }
 
     def _issue(self, codes: dict[str, _Code], code: str, person: FakePerson, appid: str) -> str:
         codes[code] = _Code(person, appid, self.clock() + CODE_LIFE)
