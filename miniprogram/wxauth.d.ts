@@ -129,6 +129,11 @@ export interface Options {
   signup?: boolean
   /** `true`: at launch a stored token is dropped if `wx.checkSession` fails. Default: `false`. */
   checkSession?: boolean
+  /**
+   * `true`: after each login WeChat is given the token, for data pre-fetch (`wx.setBackgroundFetchToken`).
+   * Default: `false`.
+   */
+  prefetch?: boolean
   /** Seconds that one call may wait because the server asks for it. Default: 20. */
   patience?: number
   /**

@@ -49,7 +49,7 @@ const OPTIONS = {
   string: 'baseURL appid',
   object: 'baseURL cloud origins wx',
   function: 'transport upload unwrap isUnauthorized trace wx',
-  boolean: 'signup checkSession',
+  boolean: 'signup checkSession prefetch',
   number: 'patience timeout',
 }
 
@@ -58,7 +58,7 @@ const states = []
 
 /** A mistake in a program is an exception, and names the option that is wrong. */
 const need = (good, name) => {
-  if (!good) throw new TypeError(`wxauth: wrong option ${name}`)
+  if (!good) throw TypeError(`wxauth: wrong option ${name}`)
 }
 
 const isString = (value) => typeof value === 'string'
@@ -72,7 +72,7 @@ const fail = (action, code, detail, more) => (
 
 /** A failed result as something to throw, for the two methods that have nothing to return. */
 const toError = (result) => (
-  assign(new Error(result.detail || result.code), result, { name: 'WxauthError', result }))
+  assign(Error(result.detail || result.code), result, { name: 'WxauthError', result }))
 
 const toResult = (error) => {
   // A mistake in a program is no answer.
@@ -179,7 +179,7 @@ const create = (options) => {
   const address = (url) => {
     need(isString(url), 'url')
     if (origin(url)) return url
-    return url.charAt(0) === '/' ? origin(base()) + url : `${base()}/${url}`
+    return /^\//.test(url) ? origin(base()) + url : `${base()}/${url}`
   }
 
   /** The token is shown to our own server only: anybody who has it is the person. */
@@ -373,7 +373,7 @@ const create = (options) => {
     let renewed
 
     const isWorthIt = ({ status, code, retryAfter: asked }) => {
-      const seconds = asked === undefined ? Math.pow(2, repeats) : asked
+      const seconds = asked === undefined ? 1 << repeats : asked
       repeats += 1
       // Nobody knows whether a lost request arrived: what must not happen twice is not sent twice.
       const isServersWord = !/^(network|http_)/.test(code)
@@ -447,7 +447,10 @@ const create = (options) => {
           const result = report(LOGIN, expect(read(res), isLogin))
           if (isOver()) return fail('login', 'logged_out')
           if (result.ok) {
-            save({ token: result.data.token, life: result.data.expires_in, at })
+            const { token: fresh, expires_in: life } = result.data
+            save({ token: fresh, life, at })
+            // For WeChat's servers. After a logout they have a dead one: better than none, for they would log in.
+            if (options.prefetch) ask('setBackgroundFetchToken', { token: fresh })
             app.checked = given()
           }
           return result
@@ -522,7 +525,7 @@ const create = (options) => {
 
   const logout = (wanted) => {
     const app = state()
-    const all = Boolean(wanted && wanted.all)
+    const all = !!(wanted && wanted.all)
     const old = load()
     app.era += 1
     app.silent = app.asked = app.ahead = null

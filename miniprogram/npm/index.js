@@ -23,19 +23,19 @@ var OPTIONS = {
     string: 'baseURL appid',
     object: 'baseURL cloud origins wx',
     function: 'transport upload unwrap isUnauthorized trace wx',
-    boolean: 'signup checkSession',
+    boolean: 'signup checkSession prefetch',
     number: 'patience timeout',
 };
 var states = [];
 var need = function (good, name) {
     if (!good)
-        throw new TypeError("wxauth: wrong option ".concat(name));
+        throw TypeError("wxauth: wrong option ".concat(name));
 };
 var isString = function (value) { return typeof value === 'string'; };
 var given = function (value) { return Promise.resolve(value); };
 var succeed = function (data, status) { return ({ ok: true, action: 'ok', status: status, data: data }); };
 var fail = function (action, code, detail, more) { return (assign({ ok: false, action: action, code: code, detail: detail || '', status: 0 }, more)); };
-var toError = function (result) { return (assign(new Error(result.detail || result.code), result, { name: 'WxauthError', result: result })); };
+var toError = function (result) { return (assign(Error(result.detail || result.code), result, { name: 'WxauthError', result: result })); };
 var toResult = function (error) {
     if (!error.result)
         throw error;
@@ -110,7 +110,7 @@ var create = function (options) {
         need(isString(url), 'url');
         if (origin(url))
             return url;
-        return url.charAt(0) === '/' ? origin(base()) + url : "".concat(base(), "/").concat(url);
+        return /^\//.test(url) ? origin(base()) + url : "".concat(base(), "/").concat(url);
     };
     var isOurs = function (url) { return [base()].concat(options.origins || []).some(function (one) { return origin(one) === origin(url); }); };
     var load = function () {
@@ -275,7 +275,7 @@ var create = function (options) {
         var renewed;
         var isWorthIt = function (_a) {
             var status = _a.status, code = _a.code, asked = _a.retryAfter;
-            var seconds = asked === undefined ? Math.pow(2, repeats) : asked;
+            var seconds = asked === undefined ? 1 << repeats : asked;
             repeats += 1;
             var isServersWord = !/^(network|http_)/.test(code);
             if (!(isHarmless || isServersWord) || seconds > left || repeats > REPEATS)
@@ -343,7 +343,10 @@ var create = function (options) {
                     if (isOver())
                         return fail('login', 'logged_out');
                     if (result.ok) {
-                        save({ token: result.data.token, life: result.data.expires_in, at: at });
+                        var _a = result.data, fresh = _a.token, life = _a.expires_in;
+                        save({ token: fresh, life: life, at: at });
+                        if (options.prefetch)
+                            ask('setBackgroundFetchToken', { token: fresh });
                         app.checked = given();
                     }
                     return result;
@@ -409,7 +412,7 @@ var create = function (options) {
     };
     var logout = function (wanted) {
         var app = state();
-        var all = Boolean(wanted && wanted.all);
+        var all = !!(wanted && wanted.all);
         var old = load();
         app.era += 1;
         app.silent = app.asked = app.ahead = null;

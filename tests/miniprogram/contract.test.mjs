@@ -252,6 +252,31 @@ test('at launch wx.checkSession is asked once: a no ends the login, a yes proves
   assert.equal(names().filter((one) => one === 'POST /login/').length, 3)
 })
 
+test('with prefetch each login gives WeChat the token, and nothing else does', async () => {
+  const { auth, phone, baseURL } = await start()
+  const given = []
+  phone.wx.setBackgroundFetchToken = ({ token, success, fail, ...others }) => {
+    given.push(token)
+    assert.deepEqual(Object.keys(others), ['timeout', 'complete'])
+    success({ errMsg: 'setBackgroundFetchToken:ok' })
+  }
+  await auth.login()
+  assert.deepEqual(given, [])
+  const ahead = phone.restart({ baseURL, prefetch: true })
+  assert.equal(await ahead.token(), await auth.token())
+  assert.deepEqual(given, [])
+  await ahead.login()
+  assert.deepEqual(given, [await ahead.token()])
+  // The server ends it: WeChat has a dead one, and asks us for no login of somebody who left.
+  await ahead.logout()
+  assert.equal(given.length, 1)
+})
+
+test('a base library without pre-fetch logs in all the same', async () => {
+  const { phone, baseURL } = await start()
+  assert.equal((await phone.restart({ baseURL, prefetch: true }).login()).ok, true)
+})
+
 test('each version of the mini-program has its server and its token', async () => {
   const [develop, trial, release] = [await serve(), await serve(), await serve()]
   const urls = { develop: develop.baseURL, trial: `${trial.baseURL}/`, release: release.baseURL }
