@@ -15,8 +15,10 @@ import io
 import json
 import logging
 import pickle
+import secrets
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 from urllib.parse import quote, quote_plus
 
@@ -602,6 +604,63 @@ def test_a_number_by_code_leaves_no_trace(watch, world, phone_app, settings, mon
     settings.WXAUTH = {**settings.WXAUTH, "ADAPTER": f"{__name__}.Stumbles"}
     sent = {"phone_code": world.phone_code("eve", ONE)}
     assert phone_app.log_in(world.login_code("eve", ONE), **sent).status_code == 500
+    assert watch.shown > 100
+    assert watch.hits == []
+
+
+@pytest.mark.waits
+def test_no_door_leaves_a_trace(watch, world, phone_app, settings, monkeypatch, hurried):
+    """A mobile app's code and the person's own tokens, a pre-fetch, a call through the gateway."""
+    mobile = "wx0000000000000004"
+    apps = {**settings.WXAUTH["APPS"], mobile: {"SECRET": APP_SECRET, "KIND": "mobileapp"}}
+    settings.WXAUTH = {**settings.WXAUTH, "APPS": apps, "CLOUD": True, "PREFETCH": True}
+    monkeypatch.setenv("CBR_ENV_ID", "prod-1a2b3c")
+    world.add_app(mobile, APP_SECRET, kind="mobileapp")
+    # The access_token and the refresh_token of whoever comes by the app.
+    made_up = SimpleNamespace(token_hex=secrets.token_hex, token_urlsafe=lambda n: "canary-t0k3n")
+    monkeypatch.setattr("wxauth.testing.oauth2.secrets", made_up)
+    watch.plant("person's token", "canary-t0k3n")
+
+    def fetch(**query):
+        return phone_app.client.get("/api/wxauth/prefetch/", query)
+
+    def planted(text):
+        watch.plant(f"code {text[:8]}", text)
+        return text
+
+    def come(name):
+        phone_app.log_in(planted(world.login_code(name, mobile)), appid=mobile)
+        phone_app.send("POST", "login/", {}, **world.cloud_headers("alice", TWO, owner=ONE))
+        answer = fetch(**world.prefetch_query(name, ONE))
+        if answer.status_code == 200:
+            token = planted(answer.json()["token"])
+            watch.look("prefetch", fetch(appid=ONE, token=token).content.decode())
+            watch.look("prefetch", fetch(appid=TWO, token=token, code=token).content.decode())
+
+    come("alice")
+    person = Person.objects.get()
+    assert person.nickname == "小爱"
+    for place, fault in FAULTS.items():
+        if "session_key" in place:
+            continue  # There is none in these answers.
+        world.faults.add(fault, path=faults.OAUTH2)
+        code = Secret(planted(world.login_code("alice", mobile)))
+        raised(watch, place, lambda code=code: log_in(app=get_app(mobile), code=code))
+        world.faults.clear()
+        world.faults.add(fault, path=faults.USER_INFO)
+        world.add_person(place)
+        come(place)
+        world.faults.clear()
+    for owner, name in [
+        (admission, "get_adapter"), (user_info, "keep_user_info"), (user_info, "get_client"),
+        (entry, "_note_visit"), (Login.objects, "create"),
+    ]:  # fmt: skip
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, bug)
+            world.add_person(name)
+            come(name)
+    for row in (*Login.objects.values(), *Person.objects.values()):
+        watch.look("row", repr(row))
     assert watch.shown > 100
     assert watch.hits == []
 

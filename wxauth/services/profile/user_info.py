@@ -19,8 +19,9 @@ from wxauth.wiring import get_client
 logger = logging.getLogger("wxauth.profile")
 
 NICKNAME_LENGTH = 64
-#: Seconds that somebody who has just signed up waits for what WeChat shows of them.
-PATIENCE = 2.0
+#: Seconds that somebody who has just signed up waits for what WeChat shows of them: fewer than a
+#: second request with the same code waits for the first (``claims``).
+PATIENCE = 1.5
 #: What WeChat calls everybody since 2022; never anybody's name (protocol: 7).
 ANONYMOUS_NICKNAME = "微信用户"
 #: Part of the path of the grey avatar that goes with it, whatever size is asked for.
