@@ -391,6 +391,59 @@ MUTANTS = [
             ("the session_key of somebody else", 'if answer.get("openid") != openid:', "if False:"),
         ],
     ),
+    # -- the other doors -----------------------------------------------------------------------
+    *_mutants(
+        "wxauth/services/login/by_gateway.py",
+        "tests/api/login/test_cloud.py",
+        [
+            ("headers of anybody's, by default", "    if not conf.CLOUD:", "    if False:"),
+            ("another environment", 'headers.get("X-WX-ENV") != environment', "False"),
+            ("no environment at all", "or not environment or", "or"),
+            ("whatever has called", "if source not in SOURCES or", "if"),
+            ("an app that the phone does not mean", "if claimed is not None and", "if False and"),
+            ("two openids in one", ' and "," not in text', ""),
+            ("an app that has no gateway", "if app.kind not in KINDS:", "if False:"),
+            ("the owner of a shared environment", "CALLER if", "OWNER if"),
+        ],
+    ),
+    *_mutants(
+        "wxauth/services/login/exchange.py",
+        "tests/api/login/test_mobile_app.py",
+        [("codes that belong into a browser", "if app.kind in BROWSERS:", "if False:")],
+    ),
+    *_mutants(
+        "wxauth/services/login/enclosures.py",
+        "tests/api/login/test_mobile_app.py",
+        [
+            (
+                "a code that is spent with what cannot be of use",
+                "if phone_code is not None and not is_miniprogram:",
+                "if False:",
+            ),
+        ],
+    ),
+    *_mutants(
+        "wxauth/wechat/answers.py",
+        "tests/wechat/test_oauth2.py",
+        [
+            (
+                "the virtual person of a snapshot",
+                'if answer.get("is_snapshotuser", 0) not in (0, "0"):',
+                "if False:",
+            ),
+            ("the profile of somebody else", 'if answer.get("openid") != asked:', "if False:"),
+        ],
+    ),
+    *_mutants(
+        "wxauth/api/prefetch.py",
+        "tests/api/login/test_prefetch.py",
+        [
+            ("a door that nobody opened", "if not conf.PREFETCH:", "if False:"),
+            ("the token of another app", "login.appid != app.appid", "False"),
+            ("tokens in Django's warnings", 'request.META["QUERY_STRING"] = ""', "pass"),
+            ("more than WeChat keeps", "if size <= MAX_ANSWER:", "if True:"),
+        ],
+    ),
     # -- one code twice, and the cache ---------------------------------------------------------
     *_mutants(
         "wxauth/services/login/repeats.py",
