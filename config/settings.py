@@ -196,13 +196,16 @@ LOGGING = {
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
         },
     },
-    "filters": {"request": {"()": "wxauth.logging.RequestFilter"}},
+    "filters": {
+        "request": {"()": "wxauth.logging.RequestFilter"},
+        "query": {"()": "wxauth.logging.QueryFilter"},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stdout",
             "formatter": env.str("LOG_FORMAT", default="text"),
-            "filters": ["request"],
+            "filters": ["request", "query"],
         },
     },
     "root": {"handlers": ["console"], "level": "INFO"},

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.test import Client
 from pythonjsonlogger.json import JsonFormatter
 
-from wxauth.logging import RequestFilter
+from wxauth.logging import QueryFilter, RequestFilter
 from wxauth.models import Login
 from wxauth.testing import faults
 
@@ -117,3 +117,23 @@ def test_an_app_that_is_not_configured_is_not_written(lines):
 def test_what_is_written_outside_of_a_request_has_an_empty_id(lines):
     logging.getLogger("elsewhere").info("A line.")
     assert [line["request_id"] for line in lines("elsewhere")] == [""]
+
+
+# -- what Django logs beside it ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["me/", "prefetch/", "nowhere/"])
+def test_no_warning_of_djangos_holds_a_query(client, caplog, path):
+    caplog.handler.addFilter(QueryFilter())
+    client.get(f"/api/wxauth/{path}?token=wxa_t0ken&code=c0de")
+    told = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
+    assert any("django.request" in text for text in told)
+    assert not any("t0ken" in text or "c0de" in text for text in told)
+
+
+def test_the_development_server_logs_no_query(caplog):
+    caplog.handler.addFilter(QueryFilter())
+    with caplog.at_level(logging.INFO, "django.server"):
+        line = "GET /api/wxauth/prefetch/?token=wxa_t0ken HTTP/1.1"
+        logging.getLogger("django.server").info('"%s" %s %s', line, "200", "113")
+    assert caplog.messages == ['"GET /api/wxauth/prefetch/?… HTTP/1.1" 200 113']
