@@ -112,6 +112,11 @@ def requests(caller: Caller) -> Iterator[tuple[str, int, Callable[[], Any]]]:
     yield "`POST session/check/`", SMALL, lambda: caller.post("session/check/", padded(SMALL))
     yield "`GET me/logins/` (50)", 0, lambda: caller.post("me/logins/", b"", "GET")
     yield "`GET me/identities/`", 0, lambda: caller.post("me/identities/", b"", "GET")
+    yield (
+        "`GET prefetch/`",
+        0,
+        lambda: caller.client.get(f"{ROOT}prefetch/", fake.prefetch_query("alice")),
+    )
     callers = iter([Caller(fake) for _ in range(ROUNDS + 2)])
     yield "`POST logout/`", SMALL, lambda: next(callers).post("logout/", padded(SMALL))
     yield "any other path", SMALL, lambda: caller.post("nope/", padded(SMALL))
@@ -126,7 +131,7 @@ def world() -> Iterator[FakeWeChat]:
         FakeWeChatServer(FakeWeChat(default_appid=APP)) as server,
     ):
         server.fake.add_app(APP, "secret-of-app-one")
-        wxauth = {**settings.WXAUTH, "API_BASE": server.url}
+        wxauth = {**settings.WXAUTH, "API_BASE": server.url, "PREFETCH": True}
         with override_settings(WXAUTH=wxauth, MEDIA_ROOT=media):
             yield server.fake
 
