@@ -13,7 +13,7 @@ from django.test import override_settings
 import wxauth
 from wxauth import wiring
 from wxauth.adapter import Adapter
-from wxauth.conf import KEYS, OFFICIAL_API_BASE, SANDBOX_API_BASE, SANDBOX_APPID, conf
+from wxauth.conf import KEYS, OFFICIAL_API_BASE, SANDBOX_API_BASE, SANDBOX_APPID, SANDBOX_APPS, conf
 from wxauth.crypto.keyring import generate_key
 from wxauth.exceptions import UnknownApp
 from wxauth.types import Kind, Rate
@@ -32,6 +32,8 @@ DEFAULTS = {
     "THREADS": None,
     "TOKEN_TTL": 604800,
     "SIGNUP": "always",
+    "CLOUD": False,
+    "PREFETCH": False,
     "ADAPTER": "wxauth.adapter.Adapter",
     "JOIN": True,
     "DISPOSABLE_WITH": [],
@@ -47,6 +49,7 @@ DEFAULTS = {
         "decrypt": Rate(30, 60),
         "phone": Rate(10, 60),
         "link": Rate(10, 60),
+        "prefetch": Rate(6000, 60),
         "profile": Rate(30, 60),
         "avatar": Rate(10, 60),
     },
@@ -63,6 +66,8 @@ OTHERS = {
     "THREADS": 4,
     "TOKEN_TTL": 60,
     "SIGNUP": "closed",
+    "CLOUD": True,
+    "PREFETCH": True,
     "ADAPTER": "somewhere.Adapter",
     "JOIN": False,
     "DISPOSABLE_WITH": ["somewhere.Model"],
@@ -163,6 +168,8 @@ def test_the_sandbox_exists_under_debug_only():
         assert (conf.API_BASE, conf.DEFAULT_APP) == (SANDBOX_API_BASE, SANDBOX_APPID)
         assert conf.get_app().secret.reveal() == "sandbox"
         assert conf.get_app(TWO).appid == TWO
+        kinds = {app.kind for app in map(conf.get_app, SANDBOX_APPS)}
+        assert kinds == {Kind.MINIPROGRAM, Kind.MOBILE_APP}
         with pytest.raises(UnknownApp):
             conf.get_app("not an appid")
     with override_settings(WXAUTH={"SANDBOX": True}, DEBUG=False):

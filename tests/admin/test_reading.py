@@ -9,8 +9,10 @@ from django.forms.models import model_to_dict
 from django.urls import reverse
 from django.utils import timezone
 
+from wxauth.admin.filters import CHANNELS
 from wxauth.admin.person import PersonAdmin
 from wxauth.models import Identity, Login, OpenId, Person
+from wxauth.types import Channel
 
 from .conftest import APPID, make_login
 from .pages import MODELS, list_page, listed, page, text
@@ -174,3 +176,7 @@ def test_a_missing_person_is_not_an_error(alice_client, bob):
     assert alice_client.get(reverse("admin:wxauth_person_change", args=[0])).status_code == 302
     assert alice_client.get(reverse("admin:wxauth_person_change", args=["x"])).status_code == 302
     assert alice_client.get(list_page("login", person="x")).status_code == 302
+
+
+def test_every_door_has_a_name_for_people():
+    assert set(CHANNELS) == {channel.value for channel in Channel}

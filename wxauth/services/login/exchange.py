@@ -17,10 +17,10 @@ from wxauth.wechat.client import WeChatClient
 from wxauth.wiring import get_client
 
 EXCHANGES: Mapping[Kind, Callable[[WeChatClient, Secret], Session]] = {
-    Kind.MINIPROGRAM: WeChatClient.code2session,
-    Kind.MOBILE_APP: WeChatClient.oauth2_token,
-    Kind.WEBSITE: WeChatClient.oauth2_token,
-    Kind.OFFICIAL_ACCOUNT: WeChatClient.oauth2_token,
+    Kind.MINIPROGRAM: lambda client, code: client.code2session(code),
+    Kind.MOBILE_APP: lambda client, code: client.oauth2_token(code),
+    Kind.WEBSITE: lambda client, code: client.oauth2_token(code),
+    Kind.OFFICIAL_ACCOUNT: lambda client, code: client.oauth2_token(code),
 }
 #: Whose codes come to a browser, bound to it by a state. Sent to us by anybody else, such a code
 #: would log its reader in as whoever obtained it (login CSRF).
