@@ -242,7 +242,7 @@ _wxauth: dict[str, Any] = {
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
     "SIGNUP": env.str("WXAUTH_SIGNUP", default=""),
     "CLOUD": env.bool("WXAUTH_CLOUD", default=None),
-    "PREFETCH": env.bool("WXAUTH_PREFETCH", default=None),
+    "PREFETCH": env.bool("WXAUTH_PREFETCH", default=DEBUG or None),
     "LOCAL_MEDIA": env.bool("WXAUTH_LOCAL_MEDIA", default=None),
 }
 # What is not set is left out, so that the defaults stand in one place, wxauth/conf.py.

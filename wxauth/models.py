@@ -164,7 +164,7 @@ class Login(models.Model):
     sealed_session_key = ByteExactField(
         _("sealed session_key"), max_length=255, null=True, blank=True
     )
-    #: The kind of app that the person came through.
+    #: The door that the person came through: a ``types.Channel``.
     channel = ByteExactField(_("channel"), max_length=32)
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))
