@@ -47,8 +47,8 @@ types: .venv/dev.stamp
 imports: .venv/dev.stamp
 	.venv/bin/lint-imports
 
-bench: bench/.venv/bench.stamp ## Measure wxauth beside other logins, in ten minutes (QUICK=1: two; PROFILE=1: where the CPU goes)
-	bench/.venv/bin/python -m bench
+bench: bench/.venv/bench.stamp ## Measure wxauth beside other logins, in ten minutes (QUICK=1: two; PROFILE=1: where the CPU goes; GROWTH="10000 1000000": with so many logins)
+	bench/.venv/bin/python -m $(if $(GROWTH),bench.growth $(GROWTH),bench)
 
 bench/.venv/bench.stamp: requirements/bench.txt
 	@echo "Installing $< into bench/.venv ..."

@@ -33,8 +33,11 @@ class SealedColumn:
 
     def open(self, keyring: Keyring, row: models.Model) -> Secret:
         """What is sealed in this row, which must not be nothing. Raises ``Unsealable``."""
-        sealed: str = getattr(row, self.column)
-        return keyring.open(sealed, label=self.label, row=str(getattr(row, self.row)))
+        return self.unseal(keyring, getattr(row, self.column), row=getattr(row, self.row))
+
+    def unseal(self, keyring: Keyring, sealed: str, *, row: object) -> Secret:
+        """From the row that has this value in the attribute ``row``. Raises ``Unsealable``."""
+        return keyring.open(sealed, label=self.label, row=str(row))
 
 
 SESSION_KEY = SealedColumn(Login, "sealed_session_key", "login.session_key", "digest")

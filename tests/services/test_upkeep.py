@@ -106,6 +106,20 @@ def test_the_newest_twenty_logins_of_an_openid_stay():
     assert upkeep.clear_expired() == upkeep.Cleared()
 
 
+@pytest.mark.django_db
+def test_one_whose_logins_have_ended_is_not_crowded():
+    alice = make_openid("alice")
+    rows = [make_login(alice, age=age) for age in range(30)]
+    Login.objects.filter(pk__in=[row.pk for row in rows[:10]]).revoke(rows[0].created_at)
+    for _ in range(5):
+        make_login(make_openid())
+    with capture_statements() as statements:
+        assert upkeep.clear_expired() == upkeep.Cleared()
+    # What is over: three tables. Who has many logins, and, of those alone, many live ones.
+    assert len(statements) == 5
+    assert f"({alice.pk})" in statements[-1].replace("[", "(").replace("]", ")")
+
+
 # -- rotating ----------------------------------------------------------------------------------
 
 OLD, NEW = generate_key(), generate_key()
@@ -180,11 +194,19 @@ def test_every_value_is_readable_before_between_and_after(use, stored):
 
 
 @pytest.mark.django_db
-def test_a_batch_is_read_at_a_time_by_primary_key(use):
+def test_a_batch_is_read_at_a_time_by_primary_key_and_written_at_once(use):
     made = [make_login() for _ in range(5)]
     use(NEW, OLD)
-    with capture_statements() as statements:
+    writes = []
+
+    def look(execute, sql, params, many, context):
+        if sql.startswith("UPDATE"):
+            writes.append((many, len(params), connection.in_atomic_block))
+        return execute(sql, params, many, context)
+
+    with capture_statements() as statements, connection.execute_wrapper(look):
         assert len(list(upkeep.reseal(batch=2))) == 3
+    assert writes == [(True, 2, True), (True, 2, True), (True, 1, True)]
     reads = [sql for sql in statements if sql.startswith("SELECT")]
     assert all("ORDER BY" in sql and "LIMIT 2" in sql for sql in reads)
     assert len(reads) == 6  # Three with rows, and each column's last one without.
@@ -266,8 +288,8 @@ settings.DATABASES["default"]["NAME"] = chosen["database"]
 settings.WXAUTH = {**settings.WXAUTH, "ENCRYPTION_KEYS": chosen["keys"]}
 import django
 django.setup()
-from django.core.management import call_command
 from django.db import connection
+from wxauth.services import upkeep
 
 updates = 0
 def pause(execute, sql, params, many, context):
@@ -279,7 +301,7 @@ def pause(execute, sql, params, many, context):
     return execute(sql, params, many, context)
 
 with connection.execute_wrapper(pause):
-    call_command("wxauth_rotate_keys")
+    list(upkeep.reseal(batch=1))
 """
 
 

@@ -19,6 +19,7 @@ import wxauth
 from tests.api.contract import assert_error
 from tests.api.phone import APP_ONE, Phone, call, log_in
 from tests.together import together
+from wxauth.api import limits as api_limits
 from wxauth.api import urls
 from wxauth.api.base import View
 from wxauth.conf import LIMITS
@@ -369,6 +370,16 @@ def test_a_refused_login_claims_nothing_and_was_no_attempt(fake_wechat, limit, m
     assert set(cache._cache) == before
     assert heard == []
     assert len(fake_wechat.calls) == 1
+
+
+@pytest.mark.django_db
+def test_logins_without_an_address_are_counted_together(fake_wechat, limit, monkeypatch):
+    monkeypatch.setattr(api_limits, "STAND_IN", 2)
+    limit(login_address="1/day")
+    answers = [
+        log_in(Client(REMOTE_ADDR=""), fake_wechat, name) for name in ("alice", "bob", "eve")
+    ]
+    assert passes(answers) == [True, True, False]
 
 
 class Redirecting(LoginView):
