@@ -88,6 +88,17 @@ MUTANTS = [
         ],
     ),
     *_mutants(
+        "wxauth/crypto/gcm.py",
+        "tests/crypto/test_gcm.py",
+        [
+            (
+                "a sealed value with a bit flipped",
+                "cipher.decrypt_and_verify(sealed[:-TAG_BYTES], sealed[-TAG_BYTES:])",
+                "cipher.decrypt(sealed[:-TAG_BYTES])",
+            )
+        ],
+    ),
+    *_mutants(
         "wxauth/crypto/keyring.py",
         "tests/crypto/test_keyring.py",
         [
@@ -100,11 +111,6 @@ MUTANTS = [
                 "two places that yield the same bytes",
                 "json.dumps(parts).encode()",
                 '"".join(parts).encode()',
-            ),
-            (
-                "a sealed value with a bit flipped",
-                "cipher.decrypt_and_verify(ciphertext, tag)",
-                "cipher.decrypt(ciphertext)",
             ),
             ("two texts for one sealed value", " or _to_text(raw) != payload", ""),
             (

@@ -17,15 +17,14 @@ import re
 import secrets
 from collections.abc import Sequence
 
-from Crypto.Cipher import AES
-
 from wxauth.exceptions import WxauthError
 from wxauth.types import Secret
+
+from .gcm import TAG_BYTES, make_cipher
 
 VERSION = "1"
 KEY_BYTES = 32
 NONCE_BYTES = 12
-TAG_BYTES = 16
 
 KEY = re.compile(r"[A-Za-z0-9_-]{43}=?")
 SEALED = re.compile(VERSION + r"([0-9a-f]{8})\.([A-Za-z0-9_-]+)")
@@ -52,7 +51,7 @@ class Keyring:
     def __init__(self, keys: Sequence[str]) -> None:
         parsed = [_parse_key(key) for key in keys]
         ids = [key and _key_id(key) for key in parsed]
-        self._keys = {_key_id(key): key for key in parsed if key}
+        self._ciphers = {_key_id(key): make_cipher(key) for key in parsed if key}
         bad = [place for place, id_ in enumerate(ids, 1) if not id_ or id_ in ids[: place - 1]]
         del keys, parsed  # Not for a traceback.
         if bad:
@@ -62,10 +61,10 @@ class Keyring:
             )
         if not ids:
             raise ValueError("There is no encryption key.")
-        self._newest = next(iter(self._keys))
+        self._newest = next(iter(self._ciphers))
 
     def __repr__(self) -> str:
-        return f"Keyring({', '.join(self._keys)})"
+        return f"Keyring({', '.join(self._ciphers)})"
 
     @property
     def prefix(self) -> str:
@@ -86,12 +85,11 @@ class Keyring:
         never changes. 100 ASCII characters become 181.
         """
         nonce = secrets.token_bytes(NONCE_BYTES)
-        cipher = AES.new(
-            self._keys[self._newest], AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES
-        ).update(_join(VERSION, label, row))
         # An encoding error would carry the text, so that there is none.
-        ciphertext, tag = cipher.encrypt_and_digest(text.encode("utf-8", "surrogatepass"))
-        return self.prefix + _to_text(nonce + ciphertext + tag)
+        sealed = self._ciphers[self._newest].seal(
+            text.encode("utf-8", "surrogatepass"), nonce, _join(VERSION, label, row)
+        )
+        return self.prefix + _to_text(nonce + sealed)
 
     def open(self, sealed: str, *, label: str, row: str) -> Secret:
         """The text inside. Raises ``Unsealable``."""
@@ -102,8 +100,8 @@ class Keyring:
 
     def _open(self, sealed: str, context: bytes) -> Secret | None:
         match = SEALED.fullmatch(sealed)
-        key = self._keys.get(match[1]) if match else None
-        if match is None or key is None:
+        cipher = self._ciphers.get(match[1]) if match else None
+        if match is None or cipher is None:
             return None
         payload = match[2]
         if len(payload) % 4 == 1:
@@ -112,13 +110,8 @@ class Keyring:
         # One text per value: base64 may leave spare bits, and those are not authenticated.
         if len(raw) < NONCE_BYTES + TAG_BYTES or _to_text(raw) != payload:
             return None
-        nonce, ciphertext, tag = raw[:NONCE_BYTES], raw[NONCE_BYTES:-TAG_BYTES], raw[-TAG_BYTES:]
-        cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES).update(context)
-        try:
-            text = cipher.decrypt_and_verify(ciphertext, tag)
-        except ValueError:
-            return None
-        return Secret(text.decode("utf-8", "surrogatepass"))
+        text = cipher.open(raw[NONCE_BYTES:], raw[:NONCE_BYTES], context)
+        return None if text is None else Secret(text.decode("utf-8", "surrogatepass"))
 
 
 class LookupKey:
