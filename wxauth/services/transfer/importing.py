@@ -123,7 +123,7 @@ class _Batch:
 
     def _find_phones(self, records: Sequence[Record]) -> dict[str, Any]:
         """Hash → the key of the person who has the number."""
-        hashes = {phone.digest(record.phone) for record in records if record.phone}
+        hashes = {record.phone_hash for record in records if record.phone}
         holders = Person.objects.filter(phone_hash__in=hashes)
         return {str(found): key for found, key in holders.values_list("phone_hash", "pk")}
 
@@ -159,7 +159,7 @@ class _Batch:
             raise Refused(_("The openid belongs to another user."))
         if owned is not None and owned.person_id != key:
             raise Refused(_("The unionid belongs to another user."))
-        if record.phone and self.phones.get(phone.digest(record.phone), key) != key:
+        if record.phone_hash and self.phones.get(record.phone_hash, key) != key:
             raise Refused(_("The phone number belongs to another user."))
         stored = known.identity.unionid if known is not None else None
         if record.unionid and stored and stored != record.unionid:

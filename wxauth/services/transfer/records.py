@@ -11,6 +11,7 @@ import codecs
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,6 +57,11 @@ class Record:
     user: str
     nickname: str = ""
     phone: Secret | None = field(default=None, repr=False)
+
+    @cached_property
+    def phone_hash(self) -> str | None:
+        """What the number is found by."""
+        return phone.digest(self.phone) if self.phone else None
 
 
 @dataclass(frozen=True)
