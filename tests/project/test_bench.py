@@ -29,3 +29,21 @@ def test_a_few_operations_of_each_kind_give_every_table():
     assert done.stdout.count("### ") == 7
     assert "| returning login | wxauth (project) |" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_growth_measures_every_operation_at_every_size():
+    if connection.vendor != "postgresql":
+        pytest.skip("It brings its own servers: once, among the tests on PostgreSQL, is enough.")
+    done = subprocess.run(
+        ["make", "--no-print-directory", "bench", "GROWTH=1500 2000"],
+        cwd=ROOT,
+        env=os.environ | {"ROWS": "500"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    for operation in ("returning", "me", "clear, nothing to do", "rotate, a row"):
+        assert done.stdout.count(f"| {operation} |") == 2
+    assert "Traceback" not in done.stdout
