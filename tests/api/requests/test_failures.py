@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import sqlite3
+import threading
+from contextlib import closing, contextmanager
 
 import pytest
 from django.core.signals import got_request_exception
@@ -46,6 +48,36 @@ def test_a_database_that_is_down_is_unavailable(fake_wechat, client, error):
         assert_error(alice.get("me/"), "database_unavailable", retry_after=2)
         assert_error(log_in(client, fake_wechat), "database_unavailable", retry_after=2)
     assert alice.get("me/").status_code == 200
+
+
+@pytest.fixture
+def writer():
+    """Somebody else, who has begun to write; ``rollback()`` ends it."""
+    if connection.vendor != "sqlite":
+        pytest.skip("Elsewhere there is room for more than one.")
+    file = connection.settings_dict["NAME"]
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    with closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_writer_in_vain_is_told_to_come_back(
+    fake_wechat, client, writer, monkeypatch
+):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
+    connection.close()
+    assert_error(log_in(client, fake_wechat), "database_unavailable", retry_after=2)
+    writer.rollback()
+    assert log_in(client, fake_wechat).status_code == 200
+
+
+@pytest.mark.waits
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_writer_of_a_second_is_let_in(fake_wechat, client, writer):
+    threading.Timer(1, writer.rollback).start()
+    assert log_in(client, fake_wechat).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

@@ -77,6 +77,13 @@ def test_every_reason_has_one_body(alice, client, end):
     assert headers == {k: v for k, v in unknown.items() if k != "X-Request-ID"}
 
 
+@pytest.mark.parametrize("fallbacks", [[], ["tests-only"]], ids=["forgotten", "kept"])
+def test_another_secret_key_of_django_ends_no_login(alice, settings, fallbacks):
+    alice.post("me/phone/", alice.fake.phone_data("alice"))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another one", fallbacks
+    assert alice.me()["phone"]
+
+
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_every_guarded_path_wants_a_token_before_anything_else(client, method, path):
     assert_error(call(client, method, path, b"[" * 100_000), "not_authenticated")
