@@ -67,9 +67,15 @@ NOT_TO_BE_HAD = 77
 
 PASSED, SKIPPED = "passed", "skipped, for the reason above"
 
-#: More than `make test` has time for: rounds of the races, which servers have by themselves, and
-#: lives of tests/project/test_states.py, on the database that is fastest at it.
-THOROUGH = {"SQLite": {"RACE_ROUNDS": "20", "STATE_RUNS": "300"}}
+#: More than `make test` has time for: rounds of the races, which servers have by themselves, lives
+#: of tests/project/test_states.py and inputs of every parser, on the database that is fastest at
+#: it; and the troubles of tests/deploy/ for as long as reliability asks, when times count, too.
+FULL = {"DEPLOY_FULL": "1"}
+THOROUGH = {
+    "SQLite": {"RACE_ROUNDS": "20", "STATE_RUNS": "500", "PARSER_RUNS": "10000"},
+    "slow on PostgreSQL": FULL,
+    "slow on MariaDB": FULL,
+}
 
 
 def silent_server(urls: dict[str, str]) -> str | None:
@@ -87,7 +93,7 @@ def silent_server(urls: dict[str, str]) -> str | None:
 def call(name: str, *arguments: str) -> int:
     """Run Python with this suite's databases: its exit code, or NOT_TO_BE_HAD."""
     command = [BESIDE[name]] if name in BESIDE else []
-    environment = os.environ | SUITES[name][0] | THOROUGH.get(name, {})
+    environment = THOROUGH.get(name, {}) | os.environ | SUITES[name][0]
     return subprocess.call([*command, sys.executable, *arguments], env=environment)
 
 
