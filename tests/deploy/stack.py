@@ -362,7 +362,14 @@ class Gunicorn(Server):
         """HUP, until the workers are others."""
         exits, boots = self.count("Worker exiting"), self.count("Booting worker")
         self.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: self.count("Worker exiting") >= exits + 2, 60)
+        # On a busy machine the old ones may be gone before the new ones have said a word.
+        wait_for(
+            lambda: (
+                self.count("Worker exiting") >= exits + 2
+                and self.count("Booting worker") >= boots + 2
+            ),
+            60,
+        )
         assert self.count("Booting worker") == boots + 2
 
 
