@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from django.utils.datastructures import MultiValueDict
@@ -20,6 +19,7 @@ from wxauth.services.login.enclosures import Enclosure
 from wxauth.services.login.entry import LoggedIn
 from wxauth.services.login.exchange import get_app
 from wxauth.types import Secret
+from wxauth.wiring import Part
 
 from . import serializers
 from .base import View
@@ -71,7 +71,7 @@ class LoginRequest:
         )
 
 
-@cache
+@Part
 def _get_rules() -> serializers.LoginRequestSerializer:
     """Made once: REST framework copies all fields for every serializer that is asked."""
     return serializers.LoginRequestSerializer()
