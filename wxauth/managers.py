@@ -11,7 +11,7 @@ from django.db import connections, models, router
 from .compiled import Compiled
 
 if TYPE_CHECKING:
-    from .models import Event, Login, OpenId  # noqa: F401 - named in strings below
+    from .models import Event, Login, OpenId
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -75,6 +75,11 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def delete(self) -> NoReturn:
         raise TypeError("Events are not deleted.")
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list[Event]:
+        if kwargs.get("update_conflicts"):
+            raise TypeError("Events are not changed.")
+        return super().bulk_create(objs, *args, **kwargs)
 
 
 class EventManager(PrimaryManager.from_queryset(EventQuerySet)):  # type: ignore[misc]

@@ -34,6 +34,7 @@ PARTS = (
     servers.check_threads,
     people.check_merging,
     cloud.check_environment,
+    people.check_data,
 )
 
 
