@@ -459,4 +459,5 @@ def test_every_number_is_used_for_one_thing_and_tried_here():
         "W103",
         "W104",
         "W105",
+        "W106",
     }

@@ -17,6 +17,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import router
 
 from . import references
+from .clock import rfc3339
 from .conf import conf
 from .exceptions import SignupRefused
 from .models import Person
@@ -143,6 +144,26 @@ class Adapter:
         if "is_active" in names:
             user.is_active = False
         user.save()
+
+    def export_user(self, *, user: AbstractBaseUser) -> Mapping[str, Any]:
+        """What the project knows about this user, for the person: ``GET me/export/``.
+
+        JSON values: no passwords, no hashes, nobody else's data. Override it, call ``super()``,
+        and add the project's own rows.
+
+        By default what Django's user fields hold: username, names, e-mail address, day of joining,
+        last login.
+        """
+        names = {field.name for field in user._meta.concrete_fields}
+        told: dict[str, Any] = {"username": user.get_username()}
+        for name in ("first_name", "last_name", user.get_email_field_name()):
+            if name in names:
+                told[name] = getattr(user, name)
+        for name in ("date_joined", "last_login"):
+            if name in names:
+                moment = getattr(user, name)
+                told[name] = moment and rfc3339(moment)
+        return told
 
     def login_payload(
         self, *, user: AbstractBaseUser, login: Login, created: bool

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connections, models, router
+from django.db.models import F, Value
+from django.db.models.functions import Least
 
 from .compiled import Compiled
 
@@ -63,10 +65,15 @@ class LoginQuerySet(models.QuerySet["Login"]):
     def revoke(self, now: datetime) -> int:
         """End these logins: their tokens die and their session_keys are forgotten.
 
+        They expire at that moment, too, unless they had before: how long a login is kept after its
+        end is counted from one column, whatever ended it.
+
         Answers how many ended ``now``: told again after a COMMIT that was not heard of, the same.
         """
         ended = self.filter(models.Q(revoked_at=None) | models.Q(revoked_at=now))
-        return ended.update(revoked_at=now, sealed_session_key=None)
+        return ended.update(
+            revoked_at=now, sealed_session_key=None, expires_at=Least(F("expires_at"), Value(now))
+        )
 
 
 class EventQuerySet(models.QuerySet["Event"]):

@@ -70,6 +70,15 @@ def check_database(
     ]
 
 
+def check_deletions(
+    app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Accounts that should be deleted by now."""
+    alias = router.db_for_write(Login)
+    return list(production.check_deletions()) if alias in (databases or ()) else []
+
+
 register(check_settings, "wxauth")
 register(check_production, "wxauth", deploy=True)
 register(check_database, Tags.database)
+register(check_deletions, Tags.database, deploy=True)
