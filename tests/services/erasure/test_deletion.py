@@ -24,6 +24,11 @@ pytestmark = pytest.mark.django_db
 User = get_user_model()
 
 
+@pytest.fixture(autouse=True)
+def _english(settings):
+    settings.LANGUAGE_CODE = "en"
+
+
 class Shop(Adapter):
     """Nobody with an open order goes."""
 
