@@ -22,10 +22,10 @@ class DeletionAdmin(ReadOnlyAdmin):
 
     list_display = (
         "show_person",
-        "deletion_asked_at",
-        "deletion_due_at",
         "show_days_left",
         "deletion_refusal",
+        "deletion_asked_at",
+        "deletion_due_at",
     )
     list_filter = (DeletionFilter,)
     ordering = ("deletion_due_at", "pk")
