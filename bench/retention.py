@@ -26,8 +26,6 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
 MILLION = 1_000_000
-#: Seconds until the first process is killed.
-KILLED_AFTER = 4.0
 OPENIDS = 20
 
 PEOPLE = """
@@ -102,6 +100,13 @@ class Visitor(threading.Thread):
         connections.close_all()
 
 
+def count_rows() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM wxauth_login")
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
 def tell(when: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*), count(sealed_session_key) FROM wxauth_login")
@@ -130,7 +135,8 @@ def main() -> None:
         command = [sys.executable, "-m", "bench.retention", "--clear"]
         environment = os.environ | {"BENCH_DATABASE": str(connection.settings_dict["NAME"])}
         first = subprocess.Popen(command, env=environment)
-        time.sleep(KILLED_AFTER)
+        while count_rows() == count:
+            time.sleep(0.1)
         first.kill()
         first.wait()
         tell("killed")
