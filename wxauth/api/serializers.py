@@ -298,6 +298,7 @@ class UserSerializer(serializers.Serializer[Person]):
             "avatar": self.get_avatar(instance),
             "phone": phone.read(instance),
             "created_at": self.get_created_at(instance),
+            "deletion_due_at": self.get_deletion_due_at(instance),
         }
 
     def get_id(self, person: Person) -> str:
