@@ -54,6 +54,7 @@ def test_a_right_configuration_has_nothing_said_about_it():
         "LINK_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
     }
     assert ids(people) == []
+    assert ids(app(PUSH={"TOKEN": CANARY, "AES_KEYS": ["k" * 43, "o" * 43]})) == []
     assert ids({"SIGNUP": "phone"}) == ids({"SIGNUP": "closed"}) == []
     with override_settings(DEBUG=False):
         assert ids({"API_BASE": "https://api.weixin.qq.com/"}) == []
@@ -163,6 +164,15 @@ WRONG = [
     ("E016", {"API_BASE": f"https://{CANARY}@api.weixin.qq.com"}),
     ("E016", {"API_BASE": "https://[::1"}),
     ("E016", {"API_BASE": 5}),
+    ("E050", app(PUSH=CANARY)),
+    ("E050", app(PUSH={})),
+    ("E050", app(PUSH={"TOKEN": ""})),
+    ("E050", app(PUSH={"TOKEN": 5, "AES_KEYS": ["k" * 43]})),
+    ("E050", app(PUSH={"TOKEN": CANARY, "AES_KEYS": "k" * 43})),
+    ("E050", app(PUSH={"TOKEN": CANARY, "AES_KEYS": ["k" * 42]})),
+    ("E050", app(PUSH={"TOKEN": CANARY, "AES_KEYS": [CANARY * 2]})),
+    ("E050", app(PUSH={"TOKEN": CANARY, "AES_KEYS": [5]})),
+    ("E050", app(PUSH={"TOKEN": CANARY, "AES_KEY": ["k" * 43]})),
     ("E021", {"LIMITS": ["10/min"]}),
     ("E021", {"LIMITS": {"phone": "10"}}),
     ("E021", {"LIMITS": {"phone": "0/min"}}),
@@ -209,6 +219,8 @@ PRODUCTION = [
     ("E103", {"API_BASE": "http://wechat.example"}),
     ("W101", {"DATA_MAX_AGE": 0}),
     ("E104", {"LOCAL_MEDIA": False}),
+    ("E105", app(PUSH={"TOKEN": CANARY})),
+    ("E105", app(PUSH={"TOKEN": CANARY, "AES_KEYS": []})),
 ]
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from .crypto.push import AES_KEY
 from .exceptions import UnknownApp
-from .types import App, Kind, Rate, Secret
+from .types import App, Kind, Push, Rate, Secret
 
 OFFICIAL_API_BASE = "https://api.weixin.qq.com"
 #: Where ``manage.py wxauth_sandbox`` listens unless told otherwise.
@@ -25,6 +27,8 @@ SANDBOX_API_BASE = "http://127.0.0.1:8001"
 SANDBOX_APPID = "wx5a4db0c0ffee0001"
 #: The one AppSecret that the sandbox accepts. Not a secret: the sandbox exists under DEBUG only.
 SANDBOX_SECRET = Secret("sandbox")
+#: Likewise, Token and EncodingAESKey of its pushes.
+SANDBOX_PUSH = Push(Secret("sandbox"), (Secret("sandbox" * 6 + "s"),))
 #: The apps of the sandbox: two mini-programs and a mobile app of one platform, and a mini-program
 #: of another.
 SANDBOX_APPS = {
@@ -78,6 +82,17 @@ def is_days(value: object) -> bool:
     return type(value) is int and 0 <= value <= 36_500
 
 
+def _read_push(row: Any) -> Push | None:
+    if row is None:
+        return None
+    token, keys = row["TOKEN"], row.get("AES_KEYS", [])
+    if not (isinstance(token, str) and token and isinstance(keys, (list, tuple))):
+        raise TypeError("PUSH")
+    if not all(isinstance(key, str) and AES_KEY.fullmatch(key) for key in keys):
+        raise ValueError("AES_KEYS")
+    return Push(Secret(token), tuple(Secret(key) for key in keys))
+
+
 def _read_app(appid: str, row: Any) -> App | None:
     """The app that this row of ``WXAUTH["APPS"]`` declares; None where it is not well-formed."""
     try:
@@ -88,6 +103,7 @@ def _read_app(appid: str, row: Any) -> App | None:
             platform=row.get("PLATFORM", "default"),
             name=row.get("NAME", ""),
             access_token=row.get("ACCESS_TOKEN"),
+            push=_read_push(row.get("PUSH")),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
@@ -111,7 +127,8 @@ class Settings:
         """appid → App, from ``{"wx…": {"SECRET": …, "KIND": …, "PLATFORM": …, "NAME": …}}``.
 
         ``ACCESS_TOKEN`` is the dotted path of ``(appid) → str``, for a project that has a token
-        server of its own (中控).
+        server of its own (中控). ``PUSH`` is ``{"TOKEN": …, "AES_KEYS": […]}``, as the console has
+        them under 消息推送.
         """
         return {appid: self._build_app(appid) for appid in self._declared_apps}
 
@@ -158,7 +175,8 @@ class Settings:
         if name in self._declared_apps:
             return self._build_app(name)
         if self.SANDBOX and APPID.fullmatch(name):
-            return SANDBOX_APPS.get(name) or App(name, SANDBOX_SECRET, name="sandbox")
+            found = SANDBOX_APPS.get(name) or App(name, SANDBOX_SECRET, name="sandbox")
+            return replace(found, push=SANDBOX_PUSH)
         raise UnknownApp("This appid is not configured.")
 
     # -- WeChat --------------------------------------------------------------------------------

@@ -226,9 +226,10 @@ class Login(models.Model):
 
 
 class SpentData(models.Model):
-    """Encrypted data that was accepted once, for as long as it could be taken for fresh again."""
+    """What was accepted once, for as long as it could be taken for fresh again: encrypted data of a
+    phone's, a message that WeChat pushed."""
 
-    #: Keyed hash of app, openid and ciphertext.
+    #: Keyed hash of app, openid and ciphertext; of app and message.
     digest = ByteExactField(_("digest"), max_length=43, primary_key=True)
     expires_at = models.DateTimeField(_("expires at"))
 
@@ -356,6 +357,9 @@ class Event(models.Model):
         DELETION_CANCELLED = "deletion_cancelled", _("account deletion taken back")
         DELETION_REFUSED = "deletion_refused", _("account deletion refused")
         ERASED = "erased", _("account erased")
+        AUTHORIZATION_REVOKED = "authorization_revoked", _("authorisation withdrawn in WeChat")
+        PROFILE_CLEANED = "profile_cleaned", _("profile withdrawn by WeChat")
+        WECHAT_ACCOUNT_CLOSED = "wechat_account_closed", _("WeChat account closed")
 
     kind = ByteExactField(_("kind"), max_length=32)
     #: The key of whom it happened to; of a merge, the survivor.

@@ -36,6 +36,10 @@ code_reused = Signal()
 #: where it is not known yet.
 limit_hit = Signal()
 
+#: WeChat pushed a message, of whatever kind: once for each, when what wxauth does about it is done.
+#: ``appid``: whose address it came to; ``message``: what it says, a dict.
+push_received = Signal()
+
 #: A WeChat app was added to a user on purpose. ``sender``: the user model; ``user``; ``appid``.
 linked = Signal()
 

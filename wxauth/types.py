@@ -14,6 +14,7 @@ __all__ = [
     "Channel",
     "Kind",
     "PhoneInfo",
+    "Push",
     "Rate",
     "Secret",
     "Session",
@@ -88,6 +89,15 @@ class Channel(str, Enum):
 
 
 @dataclass(frozen=True)
+class Push:
+    """What an app and WeChat have agreed on for message push (消息推送)."""
+
+    token: Secret = field(repr=False)
+    #: EncodingAESKeys: the console's, and those that it had until just now.
+    aes_keys: tuple[Secret, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class App:
     """One WeChat application, as configured in ``WXAUTH["APPS"]``."""
 
@@ -100,6 +110,8 @@ class App:
     name: str = ""
     #: Dotted path of ``(appid) → str`` where the project has a token server of its own (中控).
     access_token: str | None = None
+    #: None: WeChat pushes nothing to this server.
+    push: Push | None = None
 
     def __str__(self) -> str:
         return self.name or self.appid

@@ -110,7 +110,7 @@ class PictureParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> DataAndFiles[Any, Any]:
-        body = _read(stream, pictures.MAX_BYTES + MAX_FRAME)
+        body = read_body(stream, pictures.MAX_BYTES + MAX_FRAME)
         # The view was chosen whatever the case of these letters.
         _type, _semicolon, parameters = (media_type or "").partition(";")
         headers = {
@@ -147,10 +147,11 @@ def _read_text(
     """A body that says that it is UTF-8, or nothing else, and is no larger than the view takes."""
     if _charset(media_type or "") not in {"utf-8", "utf8", ""}:
         raise InvalidRequest(_("The body must be UTF-8."))
-    return _read(stream, int(parser_context["view"].max_body) if parser_context else MAX_DATA)
+    return read_body(stream, int(parser_context["view"].max_body) if parser_context else MAX_DATA)
 
 
-def _read(stream: IO[bytes], most: int) -> bytes:
+def read_body(stream: IO[bytes], most: int) -> bytes:
+    """So many bytes at most. Raises ``InvalidRequest`` and ``PayloadTooLarge``."""
     try:
         body = stream.read(most + 1)
     except UnreadablePostError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from . import identities, prefetch, views
+from . import identities, prefetch, push, views
 
 app_name = "wxauth"
 
@@ -34,6 +34,7 @@ urlpatterns = [
     re_path(r"^decrypt/?$", views.DecryptView.as_view(), name="decrypt"),
     re_path(r"^session/check/?$", views.SessionCheckView.as_view(), name="session-check"),
     re_path(r"^prefetch/?$", prefetch.PrefetchView.as_view(), name="prefetch"),
+    re_path(r"^push/(?P<appid>[A-Za-z0-9_-]{1,32})/?$", push.PushView.as_view(), name="push"),
     # Not "<path:rest>", which knows no line breaks.
     re_path(r"", views.NotFoundView.as_view()),
 ]

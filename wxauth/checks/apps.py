@@ -10,12 +10,14 @@ from django.core.checks import CheckMessage, Error
 from django.utils.translation import gettext as _
 
 from wxauth.conf import APPID, conf
+from wxauth.crypto.push import AES_KEY
 from wxauth.services.login.exchange import BROWSERS
 from wxauth.types import Kind
 
 from .values import find
 
-APP_KEYS = frozenset({"SECRET", "KIND", "PLATFORM", "NAME", "ACCESS_TOKEN"})
+APP_KEYS = frozenset({"SECRET", "KIND", "PLATFORM", "NAME", "ACCESS_TOKEN", "PUSH"})
+PUSH_KEYS = frozenset({"TOKEN", "AES_KEYS"})
 #: What every AppSecret looks like, and no appid.
 APP_SECRET = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 
@@ -73,6 +75,15 @@ def _app(appid: Any, row: Mapping[str, Any]) -> Iterator[CheckMessage]:
             ),
             id="wxauth.E017",
         )
+    if not _is_push(row.get("PUSH")):
+        yield Error(
+            _("The PUSH of the app %(appid)s is wrong.") % {"appid": appid},
+            hint=_(
+                "A dict with the TOKEN of the console (消息推送), and AES_KEYS, a list of its "
+                "EncodingAESKey of 43 characters and of the one it had before."
+            ),
+            id="wxauth.E050",
+        )
     for key in row:
         if key not in APP_KEYS:
             yield Error(
@@ -81,6 +92,20 @@ def _app(appid: Any, row: Mapping[str, Any]) -> Iterator[CheckMessage]:
                 % {"keys": ", ".join(sorted(APP_KEYS))},
                 id="wxauth.E008",
             )
+
+
+def _is_push(row: Any) -> bool:
+    if row is None:
+        return True
+    if not isinstance(row, Mapping) or not PUSH_KEYS.issuperset(row):
+        return False
+    token, keys = row.get("TOKEN"), row.get("AES_KEYS", [])
+    return (
+        isinstance(token, str)
+        and bool(token.strip())
+        and isinstance(keys, (list, tuple))
+        and all(isinstance(key, str) and AES_KEY.fullmatch(key) for key in keys)
+    )
 
 
 def check_default_app(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:

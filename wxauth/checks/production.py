@@ -43,6 +43,19 @@ def check_production(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:
             hint=_('Remove WXAUTH["API_BASE"], or give the proxy a certificate.'),
             id="wxauth.E103",
         )
+    for appid, row in _apps(declared):
+        push = row.get("PUSH")
+        if isinstance(push, Mapping) and not push.get("AES_KEYS"):
+            yield Error(
+                _("The app %(appid)s has no AES_KEYS: all pushes of WeChat are refused.")
+                % {"appid": appid},
+                hint=_(
+                    "In plain mode (明文模式) nothing says that a message is WeChat's. Choose "
+                    "secure mode (安全模式) in the console, and put its EncodingAESKey into "
+                    "AES_KEYS."
+                ),
+                id="wxauth.E105",
+            )
     if declared.get("DATA_MAX_AGE") == 0:
         yield Warning(
             _('WXAUTH["DATA_MAX_AGE"] is 0: encrypted data of any age is taken.'),
@@ -101,6 +114,12 @@ def check_deletions() -> Iterator[CheckMessage]:
             ),
             id="wxauth.W106",
         )
+
+
+def _apps(declared: Mapping[str, Any]) -> list[tuple[Any, Mapping[str, Any]]]:
+    apps = declared.get("APPS")
+    rows = apps.items() if isinstance(apps, Mapping) else ()
+    return [(appid, row) for appid, row in rows if isinstance(row, Mapping)]
 
 
 def _unpickles(options: Mapping[str, Any] | None) -> bool:

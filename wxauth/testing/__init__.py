@@ -16,6 +16,7 @@ from .fake import Call, FakeWeChat
 from .loading import load_file, load_people
 from .logins import LiveLogin, log_in
 from .people import FakePerson, Unknown
+from .push import Push
 from .server import FakeWeChatServer
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "FakeWeChat",
     "FakeWeChatServer",
     "LiveLogin",
+    "Push",
     "Unknown",
     "faults",
     "load_file",

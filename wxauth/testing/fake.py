@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .faults import Faults
 from .oauth2 import OAuth2
 from .people import FakePerson, Unknown
+from .push import Pushing
 from .refusals import Refused, refusal
 
 #: How long a code lives, in seconds (protocol 1.1).
@@ -42,7 +43,7 @@ class _Code:
     used: bool = False
 
 
-class FakeWeChat(OAuth2):
+class FakeWeChat(OAuth2, Pushing):
     """WeChat's side of a login. Safe to use from many threads.
 
     Wherever a method takes a ``person``, it is a ``FakePerson``, a name, or nothing for the
@@ -87,6 +88,7 @@ class FakeWeChat(OAuth2):
             "/wxa/business/getuserphonenumber": ("POST", self._getuserphonenumber),
             "/wxa/checksession": ("GET", self._checksession),
             "/wxa/resetusersessionkey": ("GET", self._resetusersessionkey),
+            "/cgi-bin/user/info": ("GET", self._user_info),
         }
 
     def login_code(self, person: FakePerson | str | None = None, appid: str | None = None) -> str:
@@ -227,6 +229,20 @@ class FakeWeChat(OAuth2):
                 "watermark": {"timestamp": int(self.clock()), "appid": appid},
             },
         }
+
+    def _user_info(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Who follows an official account: names and pictures are empty since 2021."""
+        appid = self._bearer(params.get("access_token", ""))
+        try:
+            person = self.person_of(params.get("openid", ""), appid)
+        except Unknown:
+            raise Refused(40003) from None
+        answer = {"subscribe": int(person.follows(appid)), "openid": params["openid"]}
+        unionid = person.unionid(self._app(appid)[1].platform)
+        if person.follows(appid):
+            answer |= {"nickname": "", "sex": 0, "headimgurl": "", "tagid_list": []}
+            answer |= {"unionid": unionid} if unionid else {}
+        return answer
 
     def _holder(self, openid: str | None, appid: str) -> FakePerson:
         try:

@@ -40,6 +40,12 @@ class FakePerson:
     #: (account frozen or cancelled).
     refusal: int | None = None
 
+    #: Official accounts (by appid) that the person does not follow.
+    unfollowed: set[str] = field(default_factory=set)
+
+    def follows(self, appid: str) -> bool:
+        return appid not in self.unfollowed
+
     def openid(self, appid: str) -> str:
         """Who the person is in one app."""
         return self.openids.get(appid) or derive("openid", appid, self.name)

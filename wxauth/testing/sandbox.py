@@ -9,6 +9,9 @@
 - ``POST /sandbox/rotate``: a new session_key.
 - ``POST /sandbox/refuse``: ``{"errcode": 40226 | 50002 | null}``: WeChat refuses this person, or
   no longer.
+- ``POST /sandbox/push``: ``{"event": "user_authorization_revoke", "fields": {"RevokeInfo": "6"}}``
+  is pushed to the project, in three tries at most; ``mode`` (``plain``, ``compatible``,
+  ``secure``) and ``form`` (``json``, ``xml``) say how.
 - ``POST /sandbox/faults``: ``{"kind": …, "times": 1 | null, "path": …}`` and what the kind takes,
   or ``{"clear": true}``.
 
@@ -93,6 +96,19 @@ def _refuse(fake: FakeWeChat, fields: Fields) -> dict[str, Any]:
     return {}
 
 
+def _push(fake: FakeWeChat, fields: Fields) -> dict[str, Any]:
+    event, more = _text(fields, "event"), fields.get("fields", {})
+    mode, form = _text(fields, "mode") or "secure", _text(fields, "form") or "json"
+    if event is None or not isinstance(more, dict):
+        raise ValueError("An event is needed; fields must be an object.")
+    if mode not in ("plain", "compatible", "secure") or form not in ("json", "xml"):
+        raise ValueError("mode must be plain, compatible or secure; form json or xml.")
+    person, appid = _person(fake, fields), _text(fields, "appid")
+    message = {**fake.push_message(event, person, appid), **more}
+    answers = fake.deliver(fake.seal(message, appid, mode=mode, form=form), appid)
+    return {"answers": [status for status, _body in answers]}
+
+
 def _faults(fake: FakeWeChat, fields: Fields) -> dict[str, Any]:
     if fields.get("clear") is True:
         fake.faults.clear(_text(fields, "path"))
@@ -114,6 +130,7 @@ ROUTES: dict[str, tuple[str, Callable[[FakeWeChat, Fields], str | dict[str, Any]
     "/sandbox/encrypt": ("POST", _encrypt),
     "/sandbox/rotate": ("POST", _rotate),
     "/sandbox/refuse": ("POST", _refuse),
+    "/sandbox/push": ("POST", _push),
     "/sandbox/faults": ("POST", _faults),
 }
 

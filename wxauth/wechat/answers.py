@@ -128,6 +128,16 @@ def read_phone(answer: Answer, appid: str) -> PhoneInfo | WxauthError:
     return PhoneInfo(number=number)
 
 
+def read_follower(answer: Answer, openid: str) -> str | WxauthError | None:
+    # Who does not follow has an openid here and nothing else (channels 4.2).
+    unionid = answer.get("unionid") or None
+    if answer.get("openid") != openid:
+        return WeChatBadResponse("WeChat's answer is about another openid.")
+    if unionid is not None and not _fits(unionid, ID):
+        return WeChatBadResponse("WeChat's answer has no acceptable unionid.")
+    return unionid
+
+
 def read_ok(answer: Answer) -> bool | WxauthError:
     # Where there is nothing else to see, the errcode has to be there.
     if "errcode" not in answer:

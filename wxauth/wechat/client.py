@@ -33,6 +33,7 @@ from . import answers
 from .endpoints import (
     CHECK_SESSION,
     CODE2SESSION,
+    FOLLOWER,
     OAUTH2,
     PHONE,
     RESET_SESSION,
@@ -55,6 +56,8 @@ Body = Mapping[str, "str | Secret | bool"]
 DEADLINE = 5.0
 #: Of these, what is kept for the endpoint itself: a code is not sent in the last moment.
 RESERVE = 2.0
+#: Seconds for all of a call whose outcome a push waits for.
+PUSH_DEADLINE = 3.0
 #: Seconds between a call that WeChat was too busy for and its repetition.
 PAUSE = 0.2
 
@@ -166,6 +169,20 @@ class WeChatClient:
             RESET_SESSION,
             lambda answer: answers.read_new_key(answer, openid),
             _signed(openid, session_key),
+        )
+
+    def get_follower_unionid(self, openid: str) -> str | None:
+        """The unionid of somebody who follows this official account; None where there is none.
+
+        Asked while WeChat itself waits, five seconds, for the answer to a push: it has three.
+        Raises a ``WeChatError`` or ``DatabaseUnavailable``. (channels 4.2)
+        """
+        params: Params = {"openid": openid, "lang": "zh_CN"}
+        return self._call(
+            FOLLOWER,
+            lambda answer: answers.read_follower(answer, openid),
+            params,
+            seconds=PUSH_DEADLINE,
         )
 
     def stable_access_token(self, *, force_refresh: bool = False) -> tuple[Secret, int]:

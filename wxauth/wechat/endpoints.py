@@ -61,3 +61,5 @@ RESET_SESSION = Endpoint(
     bearer=True,
     errors=dict.fromkeys((87007, 87009), SessionKeyMissing),
 )
+# Of an official account: whoever follows it, or does not.
+FOLLOWER = Endpoint("/cgi-bin/user/info", "follower", bearer=True)

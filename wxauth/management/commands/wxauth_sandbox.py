@@ -43,6 +43,7 @@ class Command(BaseCommand):
         )
         for app in _apps():
             fake.add_app(app.appid, app.secret.reveal(), platform=app.platform, kind=app.kind.value)
+        _let_it_push(fake, options["backend"])
         port = options["port"]
         if port is None:
             port = urlsplit(conf.API_BASE).port or urlsplit(SANDBOX_API_BASE).port
@@ -69,6 +70,14 @@ class Command(BaseCommand):
 
 def _apps() -> list[App]:
     return list(conf.APPS.values() or (SANDBOX_APPS.values() if conf.SANDBOX else ()))
+
+
+def _let_it_push(fake: FakeWeChat, backend: str) -> None:
+    for app in conf.APPS.values():
+        if app.push and app.push.aes_keys:
+            fake.set_push_keys(app.appid, app.push.token.reveal(), app.push.aes_keys[0].reveal())
+    path = reverse_or_none("wxauth:push", ["APPID"]) or "/api/wxauth/push/APPID"
+    fake.push_url = backend.rstrip("/") + path.replace("APPID", "{appid}")
 
 
 def _describe(fake: FakeWeChat) -> dict[str, Any]:

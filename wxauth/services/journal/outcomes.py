@@ -8,6 +8,7 @@ address. Told after commit.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.dispatch import Signal
@@ -54,6 +55,22 @@ def code_reused(appid: str, shared: Login | None) -> None:
 def limit_hit(limit: str, appid: str) -> None:
     _tell(f"limit_{limit}", appid, level=logging.WARNING, limit=limit)
     _send(signals.limit_hit, limit=limit, appid=appid)
+
+
+def push_taken(appid: str, outcome: str, message: Mapping[str, Any]) -> None:
+    """WeChat pushed a message. ``outcome``: ``push``, or ``push_unknown`` where it says something
+    about a person whom nobody knows."""
+    _tell(outcome, appid)
+    _send(signals.push_received, appid=appid, message=message)
+
+
+def push_repeated(appid: str) -> None:
+    _tell("push_repeated", appid)
+
+
+def push_refused(appid: str, reason: str) -> None:
+    """``reason`` is told of messages of somebody who has the Token only; else it is empty."""
+    _tell("push_refused", appid, level=logging.WARNING, reason=reason)
 
 
 def _tell(outcome: str, appid: str, *, level: int = logging.INFO, **fields: Any) -> None:

@@ -76,7 +76,7 @@ def _link(*, key: Any, app: App, session: Session, opening: Opening, device: Dev
             _announce(signals.linked, login.person.user, appid=app.appid)
         return login
     now = timezone.now()
-    user = _lock(key)
+    user = lock_user(key)
     person, _ = Person.objects.get_or_create(user=user, defaults={"created_at": now})
     person.user = user
     if person.is_shut_out:
@@ -128,22 +128,18 @@ def own(person: Person, *, app: App, session: Session, now: datetime) -> tuple[O
 def _unlink(*, login: Login, identity_id: int, written: list[Event]) -> None:
     now = timezone.now()
     # The lock makes two that would remove each other's last companion take turns.
-    user = _lock(login.person_id)
-    mine = Identity.objects.filter(person=login.person_id)
-    identity = mine.filter(pk=identity_id).first()
+    user = lock_user(login.person_id)
+    identity = Identity.objects.filter(person=login.person_id, pk=identity_id).first()
     if identity is None:
         # Told again after a COMMIT that was not heard of, it finds what it has written.
         if any(Event.objects.filter(pk=e.pk, created_at=e.created_at).exists() for e in written):
             _announce(signals.unlinked, user)
             return
         raise NotFound("No such identity.")
-    others = mine.exclude(pk=identity_id).filter(openids__isnull=False)
-    if not others.exists() and not get_adapter().has_other_login(user=user):
+    if not has_another(user, besides=identity_id):
         raise LastIdentity("The last way to log in is not removed.")
     appids = sorted(identity.openids.values_list("appid", flat=True))
-    identity.delete()
-    # If they are still one, the next login says so.
-    Conflict.objects.filter(Q(person=login.person_id) | Q(owner=login.person_id)).delete()
+    remove(identity)
     _end_others(login.person, login, now)
     event = events.record(
         kind=Event.Kind.UNLINKED,
@@ -155,7 +151,22 @@ def _unlink(*, login: Login, identity_id: int, written: list[Event]) -> None:
     _announce(signals.unlinked, user)
 
 
-def _lock(key: Any) -> Any:
+def has_another(user: Any, *, besides: int) -> bool:
+    """Whether this user can log in without the identity with this key."""
+    others = Identity.objects.filter(person=user.pk, openids__isnull=False).exclude(pk=besides)
+    return others.exists() or get_adapter().has_other_login(user=user)
+
+
+def remove(identity: Identity) -> None:
+    """An identity goes, with its openids and their logins. Part of a transaction."""
+    owner = identity.person_id
+    identity.delete()
+    # If they are still one, the next login says so.
+    Conflict.objects.filter(Q(person=owner) | Q(owner=owner)).delete()
+
+
+def lock_user(key: Any) -> Any:
+    """The user with this key, until the transaction ends. Raises ``NotFound``."""
     users = get_user_model()._base_manager.using(router.db_for_write(Person))
     user = users.select_for_update().filter(pk=key).first()
     if user is None:
