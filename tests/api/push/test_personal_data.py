@@ -330,3 +330,149 @@ def test_a_push_costs_so_many_statements(full, wxauth_push, event, first, again)
         with capture_statements() as statements:
             wxauth_push(event, "alice", CreateTime=1, RevokeInfo="301")
         assert len(statements) == count, statements
+
+
+# -- a WeChat account is closed ----------------------------------------------------------------
+
+
+def give_password(phone):
+    user = phone.row.user
+    user.set_password("a password of her own")
+    user.save()
+
+
+@pytest.fixture
+def closing(full, alice_in_two, fake_wechat):
+    """alice, who has shown everything in the first app, uses the second one too, and a password."""
+    give_password(full)
+    return full
+
+
+@FORMS
+@pytest.mark.parametrize("appid", [APP_ONE, APP_TWO])
+def test_with_another_way_to_log_in_the_user_stays_and_all_of_wechats_goes(
+    closing, bob, wxauth_push, settings, form, appid
+):
+    before, others = columns(closing.row), Login.objects.filter(person=bob.row.pk)
+    key = closing.row.pk
+    assert wxauth_push(CLOSE, "alice", appid, form=form).content == b"success"
+    assert emptied(before, columns(Person.objects.get(pk=key))) == NICKNAME | AVATAR | PHONE
+    assert files(settings) == []
+    assert not Identity.objects.filter(person=key).exists()
+    assert not Login.objects.filter(person=key).exists()
+    assert closing.get("me/").status_code == 401
+    user = get_user_model().objects.get(pk=key)
+    assert user.is_active
+    assert user.check_password("a password of her own")
+    assert others.count() == 1
+    event = Event.objects.get()
+    assert (event.kind, event.user, event.appid, event.actor, event.detail) == (
+        "wechat_account_closed", str(key), appid, "push",
+        {"removed": ["avatar", "nickname", "phone"]},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@FORMS
+def test_without_one_the_user_is_erased_at_once(full, bob, wxauth_push, settings, form, times):
+    key, openid = full.row.pk, full.login.openid
+    for _ in range(times):
+        assert wxauth_push(CLOSE, "alice", form=form, CreateTime=1).content == b"success"
+    assert not Person.objects.filter(pk=key).exists()
+    assert not OpenId.objects.filter(openid=openid).exists()
+    assert files(settings) == []
+    user = get_user_model().objects.get(pk=key)
+    assert not user.is_active
+    assert full.get("me/").status_code == 401
+    assert Person.objects.count() == Login.objects.count() == 1
+    event = Event.objects.get()
+    assert (event.kind, event.user, event.appid, event.actor) == (
+        "erased", str(key), APP_ONE, "push",
+    )  # fmt: skip
+    assert event.request_id
+
+
+def test_what_comes_late_about_an_account_that_is_closed_does_nothing(full, wxauth_push):
+    wxauth_push(CLOSE, "alice")
+    before = everything()
+    for event in (REVOKE, CLEAN, CLOSE):
+        assert wxauth_push(event, "alice", CreateTime=2, RevokeInfo="301").content == b"success"
+    assert everything() == before
+    assert Event.objects.count() == 1
+
+
+def test_the_same_ids_would_be_a_stranger_afterwards(full, wxauth_push, fake_wechat):
+    before = full.row.pk
+    wxauth_push(CLOSE, "alice")
+    again = Phone(fake_wechat, "alice")
+    assert again.row.pk != before
+    assert again.row.nickname == ""
+
+
+def test_another_wechat_account_of_the_user_stays(full, fake_wechat, wxauth_push, configure):
+    other = Phone(fake_wechat, "bob", APP_TWO)
+    assert other.post("me/", {"nickname": "大宝"}).status_code == 200
+    people.merge(source=other.row.pk, target=full.row.pk, actor="test")
+    wxauth_push(CLOSE, "alice")
+    person = Identity.objects.get().person
+    assert person.pk == full_key(person)
+    assert OpenId.objects.get().openid == fake_wechat.person("bob").openid(APP_TWO)
+    assert (person.nickname, person.sealed_phone) == ("", None)
+    wxauth_push(CLOSE, "bob", APP_TWO)
+    assert not Person.objects.exists()
+
+
+def full_key(person):
+    """Whoever was merged into nobody."""
+    return Person.objects.get(merged_into=None).pk
+
+
+@pytest.mark.parametrize("way", [True, False])
+def test_who_was_blocked_does_not_get_round_it(full, wxauth_push, fake_wechat, way):
+    if way:
+        give_password(full)
+    Person.objects.update(blocked_at=timezone.now())
+    wxauth_push(CLOSE, "alice")
+    assert not OpenId.objects.exists()
+    code = fake_wechat.login_code("alice")
+    assert full.client.post(
+        "/api/wxauth/login/", {"code": code}, content_type="application/json"
+    ).json()["code"] == "blocked"  # fmt: skip
+
+
+@pytest.fixture
+def staff(full):
+    get_user_model().objects.filter(pk=full.row.pk).update(is_staff=True)
+    return full
+
+
+def test_a_member_of_staff_loses_what_is_wechats_and_the_staff_see_why(staff, wxauth_push):
+    key = staff.row.pk
+    assert wxauth_push(CLOSE, "alice").content == b"success"
+    person = Person.objects.get(pk=key)
+    assert person.user.is_active
+    assert not OpenId.objects.exists()
+    assert (person.nickname, person.sealed_phone) == ("", None)
+    assert person.deletion_refusal
+    assert person.deletion_due_at is not None
+    kinds = set(Event.objects.values_list("kind", flat=True))
+    assert kinds == {"deletion_refused", "wechat_account_closed"}
+
+
+def test_ten_thousand_logins_go_by_one_statement(full, wxauth_push):
+    give_password(full)
+    row = full.login
+    now = timezone.now()
+    Login.objects.bulk_create(
+        Login(
+            via_id=row.via_id, person_id=row.person_id, digest=f"d{number}", channel="x",
+            created_at=now, expires_at=now,
+        )
+        for number in range(300)
+    )  # fmt: skip
+    with capture_statements() as statements:
+        wxauth_push(CLOSE, "alice")
+    assert not Login.objects.exists()
+    assert sum("wxauth_login" in sql for sql in statements) == 1
+    # Of these, two are the admin's log, which forgets names.
+    assert len(statements) <= 16, statements

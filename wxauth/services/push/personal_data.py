@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from wxauth.exceptions import NotFound
 from wxauth.managers import locked
 from wxauth.models import Event, Identity, OpenId, Person
 from wxauth.services import transactions
+from wxauth.services.erasure import blocks, deletion
 from wxauth.services.journal import events
 from wxauth.services.login import admission, linking
 from wxauth.services.profile import forgetting
@@ -43,7 +45,7 @@ ACTOR = "push"
 def act(app: App, event: str, message: Message) -> bool:
     """Do what this event asks for, as part of a transaction. Answers whether it is about anybody.
 
-    Raises ``StorageUnavailable``.
+    Raises ``StorageUnavailable``, and what the adapter raises.
     """
     identity = _find(app, message)
     if identity is None:
@@ -85,11 +87,22 @@ def _clean(app: App, message: Message, identity: Identity) -> None:
 
 
 def _close(app: App, message: Message, identity: Identity) -> None:
-    """The person has closed their WeChat account: all that came through it goes."""
-    # Whoever links or unlinks another identity meanwhile takes turns.
-    user = linking.lock_user(identity.person_id)
-    appids = {openid.appid for openid in identity.openids.all()}
-    removed = _forget(_family(user.pk), facts=EVERYTHING, appids=appids)
+    """The person has closed their WeChat account: all that came through it goes.
+
+    So does the user, at once, where there is no other way to log in. What stands in the way of
+    that (a member of staff, an open order) is for the staff, as it is at a deletion that is due.
+    """
+    user = _lock_user(identity.person_id)
+    family = _family(user.pk)
+    if not linking.has_another(user, besides=identity.pk) and deletion.conclude(
+        user.pk, actor=ACTOR, appid=app.appid
+    ):
+        return
+    openids = list(identity.openids.all())
+    if not user.is_active or any(person.blocked_at is not None for person in family):
+        blocks.remember(identities=[identity], openids=openids)
+    appids = {openid.appid for openid in openids}
+    removed = _forget(family, facts=EVERYTHING, appids=appids)
     linking.remove(identity)
     _record(Event.Kind.WECHAT_ACCOUNT_CLOSED, app, identity, {"removed": removed})
 
@@ -99,6 +112,14 @@ ACTIONS: Mapping[str, Callable[[App, Message, Identity], None]] = {
     "user_info_modified": _clean,
     "user_authorization_cancellation": _close,
 }
+
+
+def _lock_user(key: Any) -> Any:
+    """Whoever links or unlinks an identity of this user meanwhile takes turns."""
+    try:
+        return linking.lock_user(key)
+    except NotFound as error:
+        raise transactions.Overtaken from error
 
 
 def _family(key: Any) -> list[Person]:
