@@ -1,9 +1,9 @@
 """A server process that is killed in the middle of a request, at a chosen moment.
 
 Started by ``test_killed`` with its configuration as JSON in the only argument. A line on stdin is
-a login request and the number of the moment; it is handled by a process of its own, and a line on
-stdout answers whether that was killed, or the status of its answer. Moments are: before each SQL
-statement, before each COMMIT, after each COMMIT.
+a request (path and JSON) and the number of the moment; it is handled by a process of its own, and a
+line on stdout answers whether that was killed, or the status of its answer. Moments are: before
+each SQL statement, before each COMMIT, after each COMMIT.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Moments:
         return execute(sql, params, many, context)
 
 
-def handle(request: dict[str, str], last: int) -> None:
+def handle(path: str, body: object, last: int) -> None:
     from django.db import connection
     from django.test import Client
 
@@ -48,7 +48,7 @@ def handle(request: dict[str, str], last: int) -> None:
     connection._commit = commit_between_two
     with connection.execute_wrapper(moments.wrap):
         answer = Client(raise_request_exception=False).post(
-            "/api/wxauth/login/", request, content_type="application/json"
+            path, body, content_type="application/json"
         )
     os.write(1, f"{answer.status_code}\n".encode())
     os._exit(0)
@@ -67,10 +67,10 @@ def main() -> None:
     Client().get("/api/wxauth/me/")
     print("ready", flush=True)
     for line in sys.stdin:
-        request, last = json.loads(line)
+        path, body, last = json.loads(line)
         child = os.fork()
         if child == 0:
-            handle(request, last)
+            handle(path, body, last)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
             print("killed", flush=True)

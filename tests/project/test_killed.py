@@ -1,4 +1,7 @@
-"""A server that dies in the middle of a sign-up leaves nothing half-made, whenever it dies."""
+"""A server that dies in the middle of a sign-up leaves nothing half-made, whenever it dies.
+
+Nor does it lose what WeChat pushes: the next try finds everything as it was, or all of it done.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import connection
 from django.test import Client
 
 from tests.project.test_races import ONE, ROOT, TWO, clear, rows
-from wxauth.models import Person
+from wxauth.models import Event, Person, SpentData
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,6 +55,12 @@ def serving(**wxauth) -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
+def handle(process, path, body, moment):
+    """What became of a request to the server that is killed at this moment."""
+    print(json.dumps([path, body, moment]), file=process.stdin, flush=True)
+    return process.stdout.readline()
+
+
 @pytest.mark.parametrize(("mode", "phone"), [("always", False), ("phone", True), ("closed", True)])
 def test_whoever_is_killed_leaves_nothing_half_made(fake_wechat, settings, mode, phone):
     settings.WXAUTH = {**settings.WXAUTH, "SIGNUP": "always"}
@@ -65,9 +77,8 @@ def test_whoever_is_killed_leaves_nothing_half_made(fake_wechat, settings, mode,
                 settings.WXAUTH = {**settings.WXAUTH, "SIGNUP": "always"}
                 assert log_in(request).status_code == 200
             settings.WXAUTH = {**settings.WXAUTH, "SIGNUP": mode}
-            request = json.dumps([both_codes(fake_wechat, phone=phone), moment])
-            print(request, file=process.stdin, flush=True)
-            outcome = process.stdout.readline()
+            codes = both_codes(fake_wechat, phone=phone)
+            outcome = handle(process, "/api/wxauth/login/", codes, moment)
 
             left = rows()
             seen.append(left)
@@ -85,3 +96,53 @@ def test_whoever_is_killed_leaves_nothing_half_made(fake_wechat, settings, mode,
     # Of many moments one or two were late enough.
     assert seen.count(before) >= 6
     assert seen[-2:] == [after, after]
+
+
+REVOKE, CLOSE = "user_authorization_revoke", "user_authorization_cancellation"
+
+
+@pytest.mark.parametrize("event", [REVOKE, CLOSE])
+def test_whoever_is_killed_at_a_push_loses_nothing_of_it(
+    fake_wechat, wxauth_push, settings, monkeypatch, tmp_path, event
+):
+    settings.MEDIA_ROOT = tmp_path
+    monkeypatch.setenv("MEDIA_ROOT", str(tmp_path))  # For the server.
+
+    def fill():
+        """alice has shown all there is, and nothing was pushed about her yet."""
+        assert log_in(both_codes(fake_wechat)).status_code == 200
+        person = Person.objects.get()
+        person.nickname, person.nickname_appid, person.avatar_appid = "小爱", ONE, ONE
+        person.avatar.save("a.jpg", ContentFile(b"picture"))
+        person.save()
+
+    def state():
+        people = list(Person.objects.values("nickname", "avatar", "phone_hash"))
+        files = [path for path in Path(tmp_path).rglob("*") if path.is_file()]
+        return people, len(files), Event.objects.count(), SpentData.objects.count(), rows()
+
+    def forget():
+        clear()
+        SpentData.objects.all().delete()
+        Event.objects.all()._raw_delete("default")
+
+    push, ends, killed = fake_wechat.push(event, "alice", ONE, RevokeInfo="301"), [], 0
+    path = f"/api/wxauth/push/{ONE}/?{urlencode(push.query)}"
+    with serving(APPS=settings.WXAUTH["APPS"]) as process:
+        for moment in range(1, 100):
+            fill()
+            outcome = handle(process, path, push.body.decode(), moment)
+            killed += outcome == "killed\n"
+            assert outcome in ("killed\n", "200\n")
+            assert wxauth_push(push, appid=ONE).content == b"success"
+            ends.append(state())
+            forget()
+            if outcome == "200\n":
+                break
+    assert killed >= 8
+    assert all(end == ends[-1] for end in ends)
+    people, files, events, digests, _rows = ends[-1]
+    assert (files, events, digests) == (0, 1, 1)
+    assert people == (
+        [{"nickname": "", "avatar": "", "phone_hash": None}] if event == REVOKE else []
+    )

@@ -24,14 +24,18 @@ from hypothesis import strategies as st
 from PIL import Image
 from rest_framework.request import Request
 
-from wxauth import strict_json
+from wxauth import strict_json, strict_xml
 from wxauth.api import device, limits, parsers
 from wxauth.api.errors import PayloadTooLarge
-from wxauth.crypto import payload
+from wxauth.crypto import payload, push
 from wxauth.crypto.keyring import Keyring, Unsealable, generate_key
 from wxauth.exceptions import InvalidRequest, Undecryptable
 from wxauth.services.profile import phone, pictures
+from wxauth.services.push import messages, personal_data
+from wxauth.testing import FakeWeChat
 from wxauth.testing.cipher import encrypt
+from wxauth.testing.push import encrypt as seal
+from wxauth.testing.push import to_xml
 from wxauth.types import E164, Secret
 from wxauth.wechat import answers
 
@@ -125,6 +129,24 @@ def read_number(sent: bytes) -> None:
     assert number is None or E164.fullmatch(number.reveal())
 
 
+def read_push(sent: bytes) -> None:
+    """What is around a message, as far as whoever has no key gets."""
+    encrypted = messages.get_text(messages.read(sent), "Encrypt")
+    assert not push.is_signed(encrypted[:40], TOKEN, "1", "1", encrypted)
+    opened = push.decrypt(encrypted, [Secret("k" * 43)], "wx0000000000000001")
+    if opened is not None:
+        read_message(opened)
+
+
+def read_message(sent: bytes) -> None:
+    """What is inside: WeChat's, but nobody knows what WeChat will think of."""
+    message = messages.read(sent)
+    assert messages.get_event(message) == messages.get_event(message).lower()
+    for name in ("OpenID", "UnionID", "AppID", "FromUserName"):
+        messages.get_text(message, name)
+    assert len(personal_data.get_codes(message)) <= 40
+
+
 def picture(kind: str) -> bytes:
     stream = io.BytesIO()
     Image.new("RGB", (9, 7), "green").save(stream, kind)
@@ -137,6 +159,12 @@ FORM = (
     b'Content-Disposition: form-data; name="avatar"; filename="a.jpg"\r\n'
     b"Content-Type: image/jpeg\r\n\r\nx\r\n--b--\r\n"
 )
+TOKEN = Secret("t")
+PUSHED = FakeWeChat(any_app=True, clock=lambda: 1_700_000_000).push_message(
+    "user_authorization_revoke", "alice", RevokeInfo="6,19", nested={"a": {"b": 1}}
+)
+MESSAGES = tuple(write(PUSHED).encode() for write in (json.dumps, to_xml))
+SEALED = [seal(each, "wx0000000000000001", "k" * 43, b"r" * 16) for each in MESSAGES]
 ANSWER = {"openid": "o1", "session_key": KEY.reveal(), "unionid": "u1"}
 PARSERS = {
     "strict JSON": Parser(
@@ -183,6 +211,20 @@ PARSERS = {
             )
         ),
     ),
+    "XML": Parser(
+        strict_xml.read_object,
+        (ValueError,),
+        (MESSAGES[1], b'<?xml version="1.0"?><x a="b">&lt;<y/><y>&#x4e2d;</y><!-- --><?p?></x>'),
+    ),
+    "what WeChat pushes": Parser(
+        read_push,
+        (ValueError,),
+        (
+            json.dumps({"Encrypt": SEALED[0]}).encode(),
+            to_xml({"Encrypt": SEALED[1]}).encode(),
+        ),
+    ),
+    "a message in it": Parser(read_message, (ValueError,), MESSAGES),
     "a sealed value": Parser(
         lambda sent: KEYRING.open(sent.decode("utf-8", "surrogateescape"), **PLACE),
         (Unsealable,),
@@ -276,6 +318,8 @@ PIECES = {
         ),
     ),
     "WeChat's answer": (b'{"a":[', JSON_PIECES),
+    "XML": (b"<x>", (b"<x>", b"<x/>", b"<!--", b"&lt;", b"]]>", b"<![CDATA[x]]>", b'<x a="b">')),
+    "what WeChat pushes": (b'{"Encrypt":"', (b"A", b"=", b"%41")),
     "a sealed value": (KEYRING.prefix.encode(), (b"A", b"=")),
     "a phone number": (b"+86", (b"1", b" ", b"-", "٣".encode())),
     "addresses": (b"", (b"1,", b":", b"[", b"1.1.1.1,", b"\xff")),

@@ -5,19 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
+import hypothesis
 import pytest
 from django.db import OperationalError
 from django.dispatch import receiver
 from django.test import Client
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 
 from tests.api.phone import APP_ONE, APP_TWO, ROOT
 from tests.statements import capture_statements
 from wxauth.models import Event, SpentData
-from wxauth.services.push import receiving
+from wxauth.services.push import personal_data, receiving
 from wxauth.signals import push_received
 from wxauth.testing import Push
 from wxauth.testing.plugin import PUSH
@@ -380,3 +384,47 @@ def test_who_has_no_pushes_pays_nothing(client, fake_wechat):
         for push in (Client().get, Client().post):
             assert push(f"{ROOT}push/{APP_ONE}/").status_code == 403
     assert statements == []
+
+
+# -- whatever comes ----------------------------------------------------------------------------
+
+RUNS = int(os.environ.get("PARSER_RUNS", "20"))
+PIECES = (
+    b"", b"\0", b"\xff", b'"', b"\\", b"\\ud800", b"{", b"}", b"[", b"]", b":", b",", b"<", b">",
+    b"</", b"<!DOCTYPE", b"&", b"&lt;", b"]]>", b"<![CDATA[", b"\xef\xbb\xbf", b"301", b"null",
+    b"9" * 30,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["a body", "a message in it"])
+def test_whatever_is_sent_it_is_taken_or_refused(
+    alice, wxauth_push, send, fake_wechat, client, inside
+):
+    client.raise_request_exception = True
+
+    @hypothesis.settings(
+        max_examples=RUNS,
+        derandomize="PARSER_RUNS" not in os.environ,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(data=st.data())
+    def try_one(data):
+        form, event = data.draw(st.sampled_from(("json", "xml"))), data.draw(
+            st.sampled_from((*personal_data.ACTIONS, "subscribe", "debug_demo"))
+        )  # fmt: skip
+        message = fake_wechat.push_message(event, "alice", RevokeInfo="6", UnionID="u")
+        text = (to_xml(message) if form == "xml" else json.dumps(message)).encode()
+        push = fake_wechat.seal(text, form=form)
+        sent = text if inside else push.body
+        for _ in range(data.draw(st.integers(0, 4))):
+            start = data.draw(st.integers(0, len(sent)))
+            gone = data.draw(st.integers(0, 8) | st.integers(0, len(sent)))
+            put = data.draw(st.sampled_from(PIECES) | st.binary(max_size=8))
+            sent = sent[:start] + put + sent[start + gone :]
+        push = fake_wechat.seal(sent, form=form) if inside else Push(push.query, sent)
+        answer = send(push)
+        assert (answer.status_code, answer.content) in ((200, b"success"), (403, b"")), sent
+
+    try_one()

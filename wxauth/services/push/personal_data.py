@@ -54,6 +54,11 @@ def act(app: App, event: str, message: Message) -> bool:
     return True
 
 
+def get_codes(message: Message) -> list[str]:
+    """What RevokeInfo names, each once."""
+    return list(dict.fromkeys(CODE.findall(get_text(message, "RevokeInfo"))))[:MOST_CODES]
+
+
 def _find(app: App, message: Message) -> Identity | None:
     """Whom this is about: by openid in this app, else by unionid on its platform."""
     if get_text(message, "AppID") not in {app.appid, ""}:
@@ -68,7 +73,7 @@ def _find(app: App, message: Message) -> Identity | None:
 
 def _revoke(app: App, message: Message, identity: Identity) -> None:
     """An authorisation was withdrawn: what it names goes. The account and its logins stay."""
-    codes = list(dict.fromkeys(CODE.findall(get_text(message, "RevokeInfo"))))[:MOST_CODES]
+    codes = get_codes(message)
     named = {fact for code in codes for fact in CODES.get(code, ())}
     removed = _forget(_family(identity.person_id), facts=named, appids={app.appid})
     unknown = [code for code in codes if code not in CODES]
