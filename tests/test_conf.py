@@ -398,3 +398,26 @@ def test_the_public_client_is_that_of_the_app():
         assert wxauth.get_client()._app.appid == wxauth.get_client(ONE)._app.appid == ONE
         with pytest.raises(UnknownApp):
             wxauth.get_client(TWO)
+
+
+@pytest.mark.parametrize(
+    "push",
+    [{}, 5, {"TOKEN": ""}, {"TOKEN": 5}, {"TOKEN": "t", "AES_KEYS": "k" * 43},
+     {"TOKEN": "t", "AES_KEYS": ["k"]}, {"TOKEN": "t", "AES_KEYS": [None]}],
+)  # fmt: skip
+def test_a_push_that_is_none_is_not_half_taken(push):
+    apps = {"wx0000000000000009": {"SECRET": "s", "PUSH": push}}
+    with (
+        override_settings(WXAUTH={"APPS": apps}),
+        pytest.raises(ImproperlyConfigured, match=r"APPS.* is not well-formed"),
+    ):
+        conf.get_app("wx0000000000000009")
+
+
+def test_what_an_app_agreed_on_with_wechat_does_not_show():
+    push = {"TOKEN": "canary-token", "AES_KEYS": ["canary" + "k" * 37]}
+    apps = {"wx0000000000000009": {"SECRET": "s", "PUSH": push}}
+    with override_settings(WXAUTH={"APPS": apps}):
+        app = conf.get_app("wx0000000000000009")
+        assert app.push.token.reveal() == "canary-token"
+        assert "canary" not in repr(app)

@@ -328,6 +328,21 @@ def test_a_login_that_the_staff_ends_is_renewed_by_itself(phone: Phone):
     assert phone.requests()[-3:] == ["me/ login", "login/ ok", "me/ ok"]
 
 
+def test_what_is_withdrawn_in_wechat_is_gone_and_so_is_who_closes_the_account(phone: Phone):
+    phone.sign_up().tap("tab-me", "bind", "allow")
+    (person,) = phone.people(1)
+    assert "+86138****8001" in person
+    phone.tap("trouble-withdraw")
+    phone.toast("微信已通知服务器")
+    phone.page.wait_for_function(
+        "() => !document.querySelector('.rows .person').innerText.includes('8001')"
+    )
+    phone.tap("trouble-close")
+    phone.see(".rows", "还没有人登录过")
+    phone.tap("tab-home", "orders")
+    phone.see(".login-page", "手机号快捷登录")
+
+
 def test_a_second_phone_logs_in_by_itself_and_ends_the_first(phone: Phone):
     phone.sign_up().tap("device-2", "tab-me")
     phone.see(".cells .device", "手机 1")

@@ -418,3 +418,42 @@ def test_a_limit_is_passed_on_and_nobody_else_waits_for_it(client, fake, caplog)
     assert {record.getMessage() for record in caplog.records} == {
         f"WeChat limits app {APPID}: errcode 45011. The minute quota is used up."
     }
+
+
+# -- followers ---------------------------------------------------------------------------------
+
+INFO = "/cgi-bin/user/info"
+
+
+def test_a_followers_unionid_is_told(client, fake):
+    alice = fake.person("alice")
+    assert client.get_follower_unionid(alice.openid(APPID)) == alice.unionid("default")
+    alice.unfollowed.add(APPID)
+    assert client.get_follower_unionid(alice.openid(APPID)) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (faults.Errcode(48001), Misconfigured),
+        (faults.Errcode(45009), WeChatLimit),
+        (faults.Errcode(-1), WeChatUnavailable),
+        (faults.Fields({"openid": "o-other"}), WeChatBadResponse),
+        (faults.Fields({"unionid": "u" * 65}), WeChatBadResponse),
+        (faults.Fields({"unionid": 5}), WeChatBadResponse),
+        (faults.Fields({}, ["openid"]), WeChatBadResponse),
+    ],
+)
+def test_what_is_no_answer_about_a_follower_is_an_error(client, fake, fault, error):
+    fake.faults.add(fault, path=INFO)
+    with pytest.raises(error):
+        client.get_follower_unionid(fake.person("alice").openid(APPID))
+    assert calls(fake)[INFO] == 1
+
+
+def test_a_push_does_not_wait_for_a_slow_wechat_longer_than_wechat_does(client, fake, monkeypatch):
+    monkeypatch.setattr(client_module, "PUSH_DEADLINE", 0.2)
+    openid = fake.person("alice").openid(APPID)
+    fake.faults.add(faults.Slow(30), path=INFO)
+    with pytest.raises(WeChatTimeout):
+        client.get_follower_unionid(openid)

@@ -369,6 +369,17 @@ async function applyFaults() {
   }
 }
 
+/** WeChat tells the project what this person did in WeChat's own settings. */
+async function push(name, message) {
+  const one = session()
+  live.gesture(() => words()[name])
+  const about = { person: state.person, appid: state.appid }
+  // An app of the project's own may have nothing to push with.
+  const { answers } = await sandbox('POST', 'push', { ...about, ...message }).catch(() => ({ answers: [] }))
+  toast(one, answers.at(-1) === 200 ? words().pushed : words().notPushed)
+  live.poll()
+}
+
 function drawSide() {
   const say = words()
   const toggle = (name, symbol, on, change) => h('button', {
@@ -420,6 +431,8 @@ function drawSide() {
       // WeChat refuses logins, not what was logged in before: that ends where the project ends it.
       if (ban && one.user) toast(one, words().banLater)
     }),
+    press('withdraw', 'lock', () => push('withdraw', { event: 'user_authorization_revoke', fields: { RevokeInfo: '301' } })),
+    press('close', 'wipe', () => push('close', { event: 'user_authorization_cancellation' })),
     h('label', { class: 'trouble choose' }, icon('number'), h('span', null, h('b', null, say.number)),
       h('select', { 'data-do': 'number', onchange: (event) => chooseNumber(event.target.value) },
         ['own', 'taken', ...Object.keys(NO_NUMBER)].map((name) => h('option', { value: name, selected: state.number === name }, say.numbers[name])))),

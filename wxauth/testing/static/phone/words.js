@@ -31,6 +31,8 @@ const zh = {
   slow: '微信很慢', slowHint: '每次迟到 4 秒',
   down: '微信宕机', downHint: '只回 503，直到关掉',
   ban: '微信封禁此人', banHint: '登录时回 40226',
+  withdraw: '撤回授权', withdrawHint: '微信推送：删除昵称、头像、手机号', close: '注销微信账号', closeHint: '微信推送：没有密码的用户立即删除',
+  pushed: '微信已通知服务器', notPushed: '服务器没有收下推送',
   many: '20 个请求', cold: '重开小程序',
   device: (n) => `手机 ${n}`, addDevice: '第二台手机', second: '同一个人的另一台手机',
 
@@ -101,6 +103,8 @@ const en = {
   slow: 'Slow WeChat', slowHint: 'Each answer 4 s late',
   down: 'WeChat down', downHint: '503 until switched off',
   ban: 'Blocked person', banHint: '40226 at login',
+  withdraw: 'Withdraw authorisation', withdrawHint: 'WeChat pushes: name, picture, phone go', close: 'Close WeChat account', closeHint: 'WeChat pushes: no password, no user',
+  pushed: 'WeChat has told the server', notPushed: 'The server did not take the push',
   many: '20 requests', cold: 'Restart it',
   device: (n) => `Phone ${n}`, addDevice: 'Second phone', second: 'Another phone of the same person',
 
