@@ -95,7 +95,92 @@ MUTANTS = [
                 "a sealed value with a bit flipped",
                 "cipher.decrypt_and_verify(sealed[:-TAG_BYTES], sealed[-TAG_BYTES:])",
                 "cipher.decrypt(sealed[:-TAG_BYTES])",
-            )
+            ),
+        ],
+    ),
+    *_mutants(
+        "wxauth/crypto/push.py",
+        "tests/crypto/test_push.py",
+        [
+            (
+                "a signature of any length that begins well",
+                "return hmac.compare_digest(made.encode(), ",
+                "return made.encode().startswith(",
+            ),
+            ("a signature that everybody can make", "(token.reveal(), *parts)", "parts"),
+            (
+                "padding of which only the last byte is right",
+                " and padded.endswith(bytes([count]) * count)",
+                "",
+            ),
+            ("padding of more than a block", "1 <= count <= PADDING_BLOCK", "1 <= count"),
+            ("a message for another app", " and is_ours else None", " else None"),
+        ],
+    ),
+    *_mutants(
+        "wxauth/strict_xml.py",
+        "tests/test_strict_xml.py",
+        [
+            (
+                "entities",
+                "parser.StartDoctypeDeclHandler = _refuse",
+                "pass",
+            ),
+            ("any depth", "len(self._open) > MAX_DEPTH", "False"),
+        ],
+    ),
+    *_mutants(
+        "wxauth/services/push/receiving.py",
+        "tests/api/push/test_push.py",
+        [
+            (
+                "messages of somebody without the Token",
+                " or not sealed or not timely",
+                " or not timely",
+            ),
+            ("a signature that does not cover the message", "or not sealed or", "or not signed or"),
+            ("messages of any age", " or not timely or message is None", " or message is None"),
+            ("a message as often as one likes", "if replay.is_spent(digest):", "if False:"),
+            (
+                "a check for everybody",
+                "if app is None or not signed or not timely or not ECHO",
+                "if app is None or not timely or not ECHO",
+            ),
+            ("pages that are echoed", " or not ECHO.fullmatch(echo)", ""),
+        ],
+    ),
+    *_mutants(
+        "wxauth/services/push/personal_data.py",
+        "tests/api/push/test_personal_data.py",
+        [
+            (
+                "an event about another app",
+                'if get_text(message, "AppID") not in {app.appid, ""}:',
+                "if False:",
+            ),
+            (
+                "erasing who has another way to log in",
+                "if not linking.has_another(user, besides=identity.pk) and deletion",
+                "if deletion",
+            ),
+            (
+                "a block that is got round by closing the account",
+                "if not user.is_active or any(person.blocked_at is not None for person in family):",
+                "if False:",
+            ),
+            ("what a merge remembers", "if len(family) > 1:", "if False:"),
+        ],
+    ),
+    *_mutants(
+        "wxauth/services/profile/forgetting.py",
+        "tests/api/push/test_personal_data.py",
+        [
+            (
+                "what another app showed",
+                'if getattr(person, f"{fact}_appid") in appids',
+                "",
+            ),
+            ("files that nobody finds again", "        pictures.delete(name)", "        pass"),
         ],
     ),
     *_mutants(
@@ -349,10 +434,14 @@ MUTANTS = [
             ),
             (
                 "removing an identity of somebody else",
-                "mine = Identity.objects.filter(person=login.person_id)\n    identity",
-                "mine = Identity.objects.all()\n    identity",
+                "Identity.objects.filter(person=login.person_id, pk=identity_id)",
+                "Identity.objects.filter(pk=identity_id)",
             ),
-            ("removing the last way in", "if not others.exists() and", "if False and"),
+            (
+                "removing the last way in",
+                "if not has_another(user, besides=identity_id):",
+                "if False:",
+            ),
             ("linking by somebody who is blocked", "if person.is_shut_out:", "if False:"),
         ],
     ),
@@ -394,7 +483,11 @@ MUTANTS = [
                 'if int(errcode) == 0 or "openid" in answer:',
             ),
             ("a number of another app", 'if watermark.get("appid") != appid:', "if False:"),
-            ("the session_key of somebody else", 'if answer.get("openid") != openid:', "if False:"),
+            (
+                "the session_key of somebody else",
+                'session_key = answer.get("session_key")\n    if answer.get("openid") != openid:',
+                'session_key = answer.get("session_key")\n    if False:',
+            ),
         ],
     ),
     # -- the other doors -----------------------------------------------------------------------

@@ -163,6 +163,12 @@ def test_a_padding_of_no_such_length_is_refused(count):
     assert opened(make(pad=bytes([count]) * (32 - (16 + 4 + 7 + len(APPID)) % 32))) is None
 
 
+def test_a_padding_of_a_block_more_is_refused():
+    natural = 32 - (16 + 4 + 7 + len(APPID)) % 32
+    assert opened(make(pad=bytes([natural]) * natural)) is not None
+    assert opened(make(pad=bytes([natural + 32]) * (natural + 32))) is None
+
+
 @pytest.mark.parametrize("length", [0, 6, 8, 25, 26, 100, 2**31, 2**32 - 1])
 def test_the_length_must_be_that_of_the_message(length):
     assert opened(make(length=length)) is None
