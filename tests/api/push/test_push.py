@@ -386,6 +386,35 @@ def test_who_has_no_pushes_pays_nothing(client, fake_wechat):
     assert statements == []
 
 
+# -- secrets -----------------------------------------------------------------------------------
+
+
+def test_no_line_of_the_log_holds_a_key_an_openid_or_what_a_message_says(
+    wxauth_push, send, alice, fake_wechat, caplog, monkeypatch, client
+):
+    caplog.set_level(logging.DEBUG)
+    client.raise_request_exception = False
+    alice.post("me/", {"nickname": "canary-name"})
+    openid = alice.login.openid
+    caplog.clear()
+    for _name, push, appid in refusals(fake_wechat):
+        send(push, appid)
+    wxauth_push("user_authorization_revoke", "alice", RevokeInfo="6", more="canary-more")
+    with monkeypatch.context() as patch:
+        patch.setattr("wxauth.services.data.replay.is_spent", lambda digest: 1 / 0)
+        send(fake_wechat.push("user_info_modified", "alice", more="canary-more"))
+    wxauth_push("user_authorization_cancellation", "alice", more="canary-more")
+    lines = [
+        f"{record.getMessage()} {record.__dict__}"
+        for record in caplog.records
+        # Statements are Django's own, and the developer's.
+        if record.name != "django.db.backends"
+    ]
+    assert lines
+    for secret in (*PUSH, OTHER_KEY, openid, "canary"):
+        assert not [line for line in lines if secret in line], secret
+
+
 # -- whatever comes ----------------------------------------------------------------------------
 
 RUNS = int(os.environ.get("PARSER_RUNS", "20"))
