@@ -130,7 +130,8 @@ def test_nobody_pushes_to_an_app_without_keys(pushing):
 
 
 def test_the_sandbox_and_the_project_have_agreed_on_the_same():
-    assert {"TOKEN": ANY_PUSH[0], "AES_KEYS": [ANY_PUSH[1]]} == conf.SANDBOX_PUSH
+    agreed = conf.SANDBOX_PUSH
+    assert (agreed.token.reveal(), *(key.reveal() for key in agreed.aes_keys)) == ANY_PUSH
     assert len(ANY_PUSH[1]) == 43
     fake = FakeWeChat(any_app=True)
     assert fake.push("debug_demo").query["signature"]
