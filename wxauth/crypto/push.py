@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import re
 from collections.abc import Iterable
 
@@ -33,8 +32,8 @@ def is_signed(signature: str, token: Secret, *parts: str) -> bool:
     WeChat's choice.
     """
     texts = sorted(part.encode("utf-8", "surrogatepass") for part in (token.reveal(), *parts))
-    made = hashlib.sha1(b"".join(texts), usedforsecurity=False).hexdigest()
-    return hmac.compare_digest(made.encode(), signature.encode("utf-8", "surrogatepass"))
+    made = Secret(hashlib.sha1(b"".join(texts), usedforsecurity=False).hexdigest())
+    return made.matches(Secret(signature))
 
 
 def decrypt(encrypted: str, aes_keys: Iterable[Secret], appid: str) -> bytes | None:
@@ -43,7 +42,7 @@ def decrypt(encrypted: str, aes_keys: Iterable[Secret], appid: str) -> bytes | N
     All keys are tried in any case, and all of each: how long it takes tells nobody anything.
     """
     ciphertext = _decode(encrypted)
-    opened = [_open(ciphertext, key, appid.encode()) for key in aes_keys]
+    opened = [_open(ciphertext, key, Secret(appid)) for key in aes_keys]
     return next((message for message in opened if message is not None), None)
 
 
@@ -56,7 +55,7 @@ def _decode(text: str) -> bytes:
     return bytes(BLOCK)
 
 
-def _open(ciphertext: bytes, aes_key: Secret, appid: bytes) -> bytes | None:
+def _open(ciphertext: bytes, aes_key: Secret, appid: Secret) -> bytes | None:
     key = base64.b64decode(aes_key.reveal() + "=")
     padded = AES.new(key, AES.MODE_CBC, iv=key[:BLOCK]).decrypt(ciphertext)
     count = padded[-1]
@@ -65,5 +64,5 @@ def _open(ciphertext: bytes, aes_key: Secret, appid: bytes) -> bytes | None:
     begin = RANDOM + LENGTH
     end = begin + int.from_bytes(text[RANDOM:begin], "big")
     # A length beyond the end leaves no appid.
-    is_ours = hmac.compare_digest(text[end:], appid)
+    is_ours = appid.matches(Secret(text[end:].decode("utf-8", "backslashreplace")))
     return text[begin:end] if padded_well and is_ours else None
