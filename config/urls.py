@@ -14,6 +14,7 @@ from .schema import schema
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/wxauth/", include("wxauth.urls")),
+    path("wechat/", include("wxauth.web.urls")),
     path("api/schema/", schema, name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     # The API never answers HTML, not even Django's own 404 page for developers.

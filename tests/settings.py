@@ -21,6 +21,8 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # No collectstatic before the tests.
 WHITENOISE_AUTOREFRESH = True
+# As in production; the test client does not mind.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 # Every message reaches pytest's caplog.
 LOGGING_CONFIG = None
 
@@ -55,6 +57,7 @@ WXAUTH = {
             "profile",
             "avatar",
             "prefetch",
+            "web_ticket",
         ),
         "99999999/day",
     ),

@@ -19,6 +19,7 @@ from .exceptions import UnknownApp
 from .types import App, Kind, Rate, Secret
 
 OFFICIAL_API_BASE = "https://api.weixin.qq.com"
+OFFICIAL_OPEN_BASE = "https://open.weixin.qq.com"
 #: Where ``manage.py wxauth_sandbox`` listens unless told otherwise.
 SANDBOX_API_BASE = "http://127.0.0.1:8001"
 #: The appid of a login that names none, while the sandbox stands in for WeChat.
@@ -50,6 +51,7 @@ LIMITS = {
     "prefetch": "6000/min",
     "profile": "30/min",
     "avatar": "10/min",
+    "web_ticket": "30/min",
 }
 RATE = re.compile(r"([1-9][0-9]{0,8})/(sec|min|hour|day)", re.ASCII)
 PERIODS = {"sec": 1, "min": 60, "hour": 3600, "day": 24 * 3600}
@@ -151,6 +153,13 @@ class Settings:
         return base.rstrip("/")
 
     @property
+    def OPEN_BASE(self) -> str:
+        """Where WeChat's pages for browsers are, without a final slash."""
+        default = self.API_BASE if self.SANDBOX else OFFICIAL_OPEN_BASE
+        base: str = self.declared.get("OPEN_BASE") or default
+        return base.rstrip("/")
+
+    @property
     def CONCURRENCY(self) -> int:
         """Calls to WeChat at once per process: the size of the connection pool."""
         return int(self.declared.get("CONCURRENCY", 8))
@@ -193,6 +202,16 @@ class Settings:
     def PREFETCH(self) -> bool:
         """Whether WeChat's servers are answered at ``prefetch/`` (数据预拉取)."""
         return self.declared.get("PREFETCH", False) is True
+
+    @property
+    def STAFF(self) -> str:
+        """Whether WeChat alone lets a user with ``is_staff`` in through a browser: ``refuse``, or
+        ``alone``, which makes of WeChat's QR code a key to the admin."""
+        return str(self.declared.get("STAFF", "refuse"))
+
+    def refuses_staff(self, user: Any) -> bool:
+        """Whether this user may not come in by WeChat through a browser."""
+        return self.STAFF != "alone" and bool(getattr(user, "is_staff", False))
 
     @property
     def ADAPTER(self) -> str:

@@ -204,9 +204,9 @@ class Login(models.Model):
 
 
 class SpentData(models.Model):
-    """Encrypted data that was accepted once, for as long as it could be taken for fresh again."""
+    """What was accepted once, for as long as it could be taken for fresh again."""
 
-    #: Keyed hash of app, openid and ciphertext.
+    #: Keyed hash of app, openid and ciphertext; or of a web ticket.
     digest = ByteExactField(_("digest"), max_length=43, primary_key=True)
     expires_at = models.DateTimeField(_("expires at"))
 

@@ -33,7 +33,7 @@ from .schema import Operation, make_schema
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 #: What is not one of these is the caller's own text.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 #: Bytes of a body that nobody wants which are read nevertheless, and the size of a piece.
 _DISCARDED, _PIECE = 16 * 1024 * 1024, 64 * 1024
@@ -106,8 +106,7 @@ class View(APIView):
     new_login: Login | None = None
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        sent = request.headers.get("X-Request-ID", "")
-        self.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        self.request_id = get_request_id(request)
         with answering(self.request_id) as told:
             response = super().dispatch(request, *args, **kwargs)
             finish(told, **self._describe(request, response.status_code))
@@ -121,7 +120,7 @@ class View(APIView):
         if not isinstance(login, Login):
             login = self.new_login
         return {
-            "method": request.method if request.method in _METHODS else "other",
+            "method": request.method if request.method in METHODS else "other",
             "path": (match and match.url_name) or "unknown",
             "status": status,
             "code": self.code,
@@ -184,6 +183,12 @@ class View(APIView):
     def login(self) -> Login:
         """The caller's login. For views that require one."""
         return cast(Login, self.request.auth)
+
+
+def get_request_id(request: Any) -> str:
+    """The caller's own id of this request, or a new one."""
+    sent = request.headers.get("X-Request-ID", "")
+    return sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
 def _discard_body(request: Any) -> None:

@@ -60,6 +60,18 @@ def link(*, user: Any, app: App, code: Secret, device: Device | None = None) -> 
     return LoggedIn(login, opening.token, created=False, warnings=(), extra=payload)
 
 
+def add(*, key: Any, app: App, code: Secret, keep: int | None) -> None:
+    """Add the WeChat app that this code comes from to the user with this key.
+
+    For a browser, which is logged in already: unlike ``link``, this opens no login. ``keep`` is the
+    key of the one that the browser stands on, if any.
+
+    Raises what ``link`` raises.
+    """
+    session = exchange(app=app, code=code)
+    transactions.run(partial(_add, key=key, app=app, session=session, keep=keep))
+
+
 def unlink(*, login: Login, identity_id: int) -> None:
     """Remove an identity of the caller, with its openids and their logins.
 
@@ -75,16 +87,28 @@ def _link(*, key: Any, app: App, session: Session, opening: Opening, device: Dev
             _announce(signals.linked, login.person.user, appid=app.appid)
         return login
     now = timezone.now()
+    openid, person = _take_over(key, app=app, session=session, now=now)
+    login = open_login(
+        openid=openid, app=app, session=session, opening=opening, device=device, now=now
+    )
+    _end_others(person, login.pk, now)
+    return login
+
+
+def _add(*, key: Any, app: App, session: Session, keep: int | None) -> None:
+    now = timezone.now()
+    _, person = _take_over(key, app=app, session=session, now=now)
+    _end_others(person, keep, now)
+
+
+def _take_over(key: Any, *, app: App, session: Session, now: datetime) -> tuple[OpenId, Person]:
+    """The openid as one of this user's, with its news."""
     user = _lock(key)
     person, _ = Person.objects.get_or_create(user=user, defaults={"created_at": now})
     person.user = user
     if person.is_shut_out:
         raise Blocked("This person may not log in.")
     openid, new = own(person, app=app, session=session, now=now)
-    login = open_login(
-        openid=openid, app=app, session=session, opening=opening, device=device, now=now
-    )
-    _end_others(person, login, now)
     if new:
         events.record(
             kind=Event.Kind.LINKED,
@@ -94,7 +118,7 @@ def _link(*, key: Any, app: App, session: Session, opening: Opening, device: Dev
             detail={"openid": openid.pk, "identity": openid.identity_id},
         )
         _announce(signals.linked, user, appid=app.appid)
-    return login
+    return openid, person
 
 
 def own(person: Person, *, app: App, session: Session, now: datetime) -> tuple[OpenId, bool]:
@@ -141,7 +165,7 @@ def _unlink(*, login: Login, identity_id: int, written: list[Event]) -> None:
     identity.delete()
     # If they are still one, the next login says so.
     Conflict.objects.filter(Q(person=login.person_id) | Q(owner=login.person_id)).delete()
-    _end_others(login.person, login, now)
+    _end_others(login.person, login.pk, now)
     event = events.record(
         kind=Event.Kind.UNLINKED,
         user=user,
@@ -160,9 +184,9 @@ def _lock(key: Any) -> Any:
     return user
 
 
-def _end_others(person: Person, login: Login, now: datetime) -> None:
+def _end_others(person: Person, keep: int | None, now: datetime) -> None:
     if conf.LINK_ENDS_OTHERS:
-        Login.objects.filter(person=person).exclude(pk=login.pk).revoke(now)
+        Login.objects.filter(person=person).exclude(pk=keep).revoke(now)
 
 
 def _announce(signal: Signal, user: Any, **news: Any) -> None:
