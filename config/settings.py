@@ -135,6 +135,8 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "wxauth.backends.WeChatBackend",
 ]
+# Where the buttons are; problems at a login lead back to it.
+LOGIN_URL = LOGIN_REDIRECT_URL = "website"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

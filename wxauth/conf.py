@@ -26,8 +26,8 @@ SANDBOX_API_BASE = "http://127.0.0.1:8001"
 SANDBOX_APPID = "wx5a4db0c0ffee0001"
 #: The one AppSecret that the sandbox accepts. Not a secret: the sandbox exists under DEBUG only.
 SANDBOX_SECRET = Secret("sandbox")
-#: The apps of the sandbox: two mini-programs and a mobile app of one platform, and a mini-program
-#: of another.
+#: The apps of the sandbox: two mini-programs, a mobile app, a website and an official account of
+#: one platform, and a mini-program of another.
 SANDBOX_APPS = {
     app.appid: app
     for app in (
@@ -35,6 +35,8 @@ SANDBOX_APPS = {
         App("wx5a4db0c0ffee0002", SANDBOX_SECRET, name="sandbox"),
         App("wx5a4db0c0ffee0003", SANDBOX_SECRET, platform="another", name="sandbox"),
         App("wx5a4db0c0ffee0004", SANDBOX_SECRET, Kind.MOBILE_APP, name="sandbox"),
+        App("wx5a4db0c0ffee0005", SANDBOX_SECRET, Kind.WEBSITE, name="sandbox"),
+        App("wx5a4db0c0ffee0006", SANDBOX_SECRET, Kind.OFFICIAL_ACCOUNT, name="sandbox"),
     )
 }
 

@@ -101,7 +101,7 @@ def test_the_back_button_leads_on_and_not_into_an_error(browser, fake_wechat, as
         assert browser.get(back).url == "/cart/"
     assert len(asked()) == 2
     # And with a state that is long forgotten, to the place for everybody.
-    assert browser.get(f"{CALLBACK}?code=x&state=y").url == "/accounts/profile/"
+    assert browser.get(f"{CALLBACK}?code=x&state=y").url == "/website/"
 
 
 def test_the_app_comes_from_the_state_so_codes_are_not_mixed_up(browser, fake_wechat):

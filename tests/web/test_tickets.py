@@ -49,6 +49,8 @@ def test_alice_goes_on_in_the_web_view(browser, alice, fake_wechat):
     page = browser.get(body["url"])
     assert page.status_code == 200
     assert "小爱" in page.content.decode()
+    # Else browsers would not say where its form comes from.
+    assert page["Referrer-Policy"] == "same-origin"
     # To look at it is not to use it: whoever shows links in advance does.
     assert browser.who() is None
     assert say_yes(browser.client, body["url"]).url == "/cart/"

@@ -24,8 +24,6 @@ from wxauth.models import Login
 logger = logging.getLogger("wxauth.web")
 
 HEADERS = {
-    # The address may hold a code, a state or a ticket.
-    "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
@@ -42,6 +40,8 @@ class Page(View):
     code = ""
     appid = ""
     new_login: Login | None = None
+    #: The address may hold a code and a state.
+    referrer_policy = "no-referrer"
     #: Where a problem lets somebody start again, and go back to.
     again = ""
     back = ""
@@ -55,6 +55,7 @@ class Page(View):
                 response = self._explain(request, error, request_id)
             for name, value in HEADERS.items():
                 response.headers[name] = value
+            response.headers["Referrer-Policy"] = self.referrer_policy
             response.headers["X-Request-ID"] = request_id
             finish(
                 told,

@@ -115,6 +115,9 @@ class EnterView(Page):
     A link that somebody passed on would log its reader in as the sender; so a page asks first.
     """
 
+    # Without any, browsers send "Origin: null" with its form, which Django's CSRF check refuses.
+    referrer_policy = "same-origin"
+
     def get(self, request: HttpRequest) -> HttpResponse:
         hit_of_address(request, "login_address").count()
         ticket, path = Secret(request.GET.get("ticket", "")), request.GET.get("next", "")
