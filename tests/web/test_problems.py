@@ -7,6 +7,7 @@ import re
 import pytest
 from django.core.signals import got_request_exception
 from django.template.loader import get_template
+from django.test import Client
 
 from tests.api.contract import CONTRACT
 from wxauth.testing import faults
@@ -171,8 +172,11 @@ def test_the_log_says_who_came_and_no_secret(browser, fake_wechat, caplog):
         ("callback", 302, SITE),
     ]
     assert lines[-1].user == str(browser.person.pk)
-    everything = "\n".join(str(vars(record)) for record in caplog.records)
+    # Django warns of what follows, and hands its handlers the request.
     session = browser.client.cookies["sessionid"].value
+    assert Client().get(f"/wechat/callback/?code={code}&state={state}").status_code == 400
+    everything = "\n".join(str(vars(record)) for record in caplog.records)
+    assert "django.request" in {record.name for record in caplog.records}
     for secret in (code, state, session, "secret-of-the-site"):
         assert secret not in everything
 

@@ -201,8 +201,9 @@ STYLE = """
 body { max-width: 26rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif; }
 h1 { font-size: 1.25rem; overflow-wrap: anywhere; }
 svg { width: 12rem; height: 12rem; display: block; margin: 1rem auto; background: #fff; }
-a { display: block; box-sizing: border-box; min-height: 2.75rem; padding: .55rem 1rem; margin: .25rem 0; border: 1px solid
-  GrayText; border-radius: .5rem; color: inherit; text-align: center; text-decoration: none; }
+a { display: block; box-sizing: border-box; min-height: 2.75rem; padding: .55rem 1rem;
+  margin: .25rem 0; border: 1px solid GrayText; border-radius: .5rem; color: inherit;
+  text-align: center; text-decoration: none; }
 a.first { background: #06743b; border-color: #06743b; color: #fff; }
 """
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import got_request_exception
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import render, resolve_url
 from django.templatetags.static import static
 from django.utils.decorators import method_decorator
@@ -48,6 +48,10 @@ class Page(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         request_id = get_request_id(request)
+        # Out of the request, which Django's warnings and reports carry: a code, a ticket.
+        self.query, request.GET = request.GET, QueryDict()
+        self.form, request.POST = request.POST, QueryDict()
+        request.META["QUERY_STRING"] = ""
         with answering(request_id) as told:
             try:
                 response = super().dispatch(request, *args, **kwargs)
@@ -98,7 +102,7 @@ class Page(View):
         body = errors.describe(error)
         self.code = body["code"]
         response: HttpResponse
-        if wants_json(request):
+        if wants_json(request, self.query):
             response = JsonResponse(body, status=row.status)
         else:
             again = self.again or resolve_url(settings.LOGIN_URL)
@@ -118,8 +122,8 @@ class Page(View):
         return response
 
 
-def wants_json(request: HttpRequest) -> bool:
+def wants_json(request: HttpRequest, query: QueryDict) -> bool:
     """A script asks for JSON, a browser for a page."""
-    if request.GET.get("as") == "json":
+    if query.get("as") == "json":
         return True
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"

@@ -14,6 +14,8 @@ from typing import Any
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.utils.crypto import get_random_string
 
+from wxauth.types import Secret
+
 KEY = "_wxauth_states"
 #: Seconds.
 LIFE = 600
@@ -45,29 +47,37 @@ def put(session: SessionBase, wish: Wish) -> str:
     return state
 
 
-def take(session: SessionBase, state: str) -> Wish | None:
+def take(session: SessionBase, state: Secret) -> Wish | None:
     """What was wished for; None for a state that is unknown, expired or used.
 
     From now on it is used, whatever becomes of this request.
     """
-    rows = _rows(session)
-    row = rows.get(state)
-    if row is None or row["used"] or row["until"] <= time.time():
+    wish = _use(session, state.reveal())
+    if wish is None:
         return None
-    session[KEY] = {**rows, state: {**row, "used": True}}
     try:
         session.save()
     except UpdateError:
         # Logged out meanwhile, in another tab. Django would not save it at the end either.
         session.flush()
         return None
-    return Wish(*row["wish"])
+    return wish
 
 
-def recall(session: SessionBase, state: str) -> Wish | None:
+def recall(session: SessionBase, state: Secret) -> Wish | None:
     """What was wished for under a state of this browser, used and old ones included."""
-    row = _rows(session).get(state)
+    row = _rows(session).get(state.reveal())
     return None if row is None else Wish(*row["wish"])
+
+
+def _use(session: SessionBase, state: str) -> Wish | None:
+    # Apart from what may fail: no traceback shows the states of this browser.
+    rows = _rows(session)
+    row = rows.get(state)
+    if row is None or row["used"] or row["until"] <= time.time():
+        return None
+    session[KEY] = {**rows, state: {**row, "used": True}}
+    return Wish(*row["wish"])
 
 
 def _rows(session: SessionBase) -> dict[str, dict[str, Any]]:

@@ -30,10 +30,10 @@ class StartView(Page):
         hit_of_address(request, "login_address").count()
         app = get_browser_app(appid)
         self.appid = app.appid
-        scope = doors.get_scope(app, request.GET.get("scope", ""))
-        wish = Wish(app.appid, scope, doors.clean_next(request.GET.get("next", "")))
+        scope = doors.get_scope(app, self.query.get("scope", ""))
+        wish = Wish(app.appid, scope, doors.clean_next(self.query.get("next", "")))
         asked = doors.ask(request, app, wish)
-        if request.GET.get("as") == "json":
+        if self.query.get("as") == "json":
             # wxLogin.js puts it into an address as it is.
             del asked["response_type"]
             return JsonResponse({**asked, "redirect_uri": quote(asked["redirect_uri"], safe="")})
@@ -53,7 +53,7 @@ class LinkView(Page):
         self.appid = app.appid
         limits.hit("link", key, appid=app.appid)
         scope = doors.get_scope(app, "")
-        wish = Wish(app.appid, scope, doors.clean_next(request.POST.get("next", "")), user=key)
+        wish = Wish(app.appid, scope, doors.clean_next(self.form.get("next", "")), user=key)
         return HttpResponseRedirect(doors.get_address(app, doors.ask(request, app, wish)))
 
 
@@ -63,7 +63,7 @@ class CallbackView(Page):
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        known, state = request.user.is_authenticated, request.GET.get("state", "")
+        known, state = request.user.is_authenticated, Secret(self.query.get("state", ""))
         wish = states.take(request.session, state)
         self._remember(states.recall(request.session, state))
         if wish is None:
@@ -71,13 +71,13 @@ class CallbackView(Page):
                 # The back button, or WeChat, was here twice.
                 return HttpResponseRedirect(self.back or doors.clean_next(""))
             raise InvalidState
-        app, code = get_browser_app(wish.appid), request.GET.get("code", "")
+        app, code = get_browser_app(wish.appid), Secret(self.query.get("code", ""))
         if not code:
             raise Cancelled
         if wish.user:
-            self._link(request, app, Secret(code), wish)
+            self._link(request, app, code, wish)
         else:
-            self._log_in(request, app, Secret(code), wish)
+            self._log_in(request, app, code, wish)
         return HttpResponseRedirect(wish.next)
 
     def _remember(self, wish: Wish | None) -> None:
@@ -120,19 +120,19 @@ class EnterView(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         hit_of_address(request, "login_address").count()
-        ticket, path = Secret(request.GET.get("ticket", "")), request.GET.get("next", "")
+        ticket, path = Secret(self.query.get("ticket", "")), self.query.get("next", "")
         login = tickets.read(ticket)
         self.appid = login.appid
         if request.user.is_authenticated and request.user.pk == login.person_id:
             return HttpResponseRedirect(doors.clean_next(path))
-        context = {"person": login.person, "ticket": ticket.reveal(), "next": path}
+        context = {"person": login.person, "ticket": ticket, "next": path}
         return self.show(request, "enter.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         hit_of_address(request, "login_address").count()
-        ticket = Secret(request.POST.get("ticket", ""))
+        ticket = Secret(self.form.get("ticket", ""))
         seconds = request.session.get_expiry_age()
         self.new_login = tickets.redeem(ticket, device=make_device(request), seconds=seconds)
         self.appid = self.new_login.appid
         sessions.open_session(request, self.new_login)
-        return HttpResponseRedirect(doors.clean_next(request.POST.get("next", "")))
+        return HttpResponseRedirect(doors.clean_next(self.form.get("next", "")))
