@@ -121,7 +121,7 @@ def test_a_forged_host_gets_no_address(browser):
 
 def test_a_limit_counts_who_asks_again_and_again(browser, configure, settings):
     configure(LIMITS={**settings.WXAUTH["LIMITS"], "login_address": "2/day"})
-    ask = {"path": START[SITE], "REMOTE_ADDR": "203.0.113.9"}
+    ask = {"path": START[SITE], "REMOTE_ADDR": "198.51.100.77"}
     assert [browser.get(**ask).status_code for _ in range(3)] == [302, 302, 429]
 
 
