@@ -174,7 +174,7 @@ def test_the_sandbox_exists_under_debug_only():
         assert conf.get_app().secret.reveal() == "sandbox"
         assert conf.get_app(TWO).appid == TWO
         kinds = {app.kind for app in map(conf.get_app, SANDBOX_APPS)}
-        assert kinds == {Kind.MINIPROGRAM, Kind.MOBILE_APP}
+        assert kinds == set(Kind)
         with pytest.raises(UnknownApp):
             conf.get_app("not an appid")
     with override_settings(WXAUTH={"SANDBOX": True}, DEBUG=False):
