@@ -38,6 +38,7 @@ ROOT = "/api/wxauth/"
 #: Bytes of a body, as ``wxauth.api`` takes them.
 SMALL, DATA = 4 * 1024, 32 * 1024
 ROUNDS = 15
+EXPORT = "`GET me/export/` (10,000 logins)"
 
 
 def most() -> int:
@@ -85,6 +86,18 @@ class Caller:
         return json.dumps(sent).encode()
 
 
+def multiply(count: int) -> None:
+    """So many logins, of the one who logged in first."""
+    from wxauth.models import Login
+
+    row = Login.objects.order_by("pk").values().first()
+    assert row is not None
+    del row["id"]
+    Login.objects.bulk_create(
+        (Login(**{**row, "digest": str(number)}) for number in range(count)), batch_size=1000
+    )
+
+
 def requests(caller: Caller) -> Iterator[tuple[str, int, Callable[[], Any]]]:
     fake = caller.fake
     yield (
@@ -117,6 +130,16 @@ def requests(caller: Caller) -> Iterator[tuple[str, int, Callable[[], Any]]]:
         0,
         lambda: caller.client.get(f"{ROOT}prefetch/", fake.prefetch_query("alice")),
     )
+    # Alone, each would do nothing the second time.
+    yield (
+        "`DELETE me/`, then `POST me/deletion/cancel/`",
+        SMALL,
+        lambda: (
+            caller.post("me/", padded(SMALL), "DELETE"),
+            caller.post("me/deletion/cancel/", padded(SMALL)),
+        )[1],
+    )
+    yield EXPORT, 0, lambda: caller.post("me/export/", b"", "GET")
     callers = iter([Caller(fake) for _ in range(ROUNDS + 2)])
     yield "`POST logout/`", SMALL, lambda: next(callers).post("logout/", padded(SMALL))
     yield "any other path", SMALL, lambda: caller.post("nope/", padded(SMALL))
@@ -145,6 +168,8 @@ def main() -> None:
             if name == "`GET me/logins/` (50)":
                 for _ in range(50):
                     Caller(fake)
+            if name == EXPORT:
+                multiply(10_000)
             ask()
             with CaptureQueriesContext(connection) as captured:
                 ask()

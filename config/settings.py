@@ -248,6 +248,8 @@ _wxauth: dict[str, Any] = {
     "THREADS": env.int("WEB_THREADS", default=None),
     "LIMITS": env.json("WXAUTH_LIMITS", default={}),
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
+    "DELETION_DAYS": env.int("WXAUTH_DELETION_DAYS", default=None),
+    "RETENTION": env.json("WXAUTH_RETENTION", default={}),
     "SIGNUP": env.str("WXAUTH_SIGNUP", default=""),
     "CLOUD": env.bool("WXAUTH_CLOUD", default=None),
     "PREFETCH": env.bool("WXAUTH_PREFETCH", default=DEBUG or None),

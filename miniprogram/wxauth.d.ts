@@ -62,6 +62,8 @@ export interface User {
   phone: string | null
   /** RFC 3339, UTC. */
   created_at: string
+  /** When this account is deleted, because its owner asked for it: `DELETE me/`. */
+  deletion_due_at: string | null
 }
 
 export interface LoginData {

@@ -33,13 +33,15 @@ SHORT = [
     *(
         f"tests/services/{name}"
         for name in (
-            "journal", "login", "merging", "test_transactions.py", "test_upkeep.py", "transfer",
+            "erasure", "journal", "login", "merging", "test_transactions.py", "test_upkeep.py",
+            "transfer",
         )
     ),
     *(
         f"tests/project/test_{name}.py"
         for name in (
-            "access_tokens", "budget_races", "joins", "killed", "phone_races", "races", "schemas",
+            "access_tokens", "budget_races", "joins", "killed", "killed_erasures",
+            "phone_races", "races", "schemas",
         )
     ),
 ]  # fmt: skip

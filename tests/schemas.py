@@ -47,7 +47,8 @@ def _loader() -> MigrationLoader:
 
 def tables(apps: Apps) -> list[Any]:
     """Every model of wxauth, those that others refer to first."""
-    left = list(apps.get_app_config("wxauth").get_models())
+    models = apps.get_app_config("wxauth").get_models()
+    left = [model for model in models if not model._meta.proxy]
     ordered: list[Any] = []
     while left:
         for model in left:

@@ -39,6 +39,11 @@ CACHES["default"]["KEY_PREFIX"] = os.environ.setdefault("WXAUTH_TEST_RUN", f"tes
 # A connection that outlives its thread keeps the test database from being dropped.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 
+_LIMITS = (
+    "login_address", "login_openid", "decrypt", "phone", "link", "profile", "avatar",
+    "prefetch", "web_ticket", "deletion", "export", "reveal",
+)  # fmt: skip
+
 WXAUTH = {
     "ADAPTER": "users.wechat.Adapter",
     "APPS": {
@@ -47,20 +52,7 @@ WXAUTH = {
     },
     "DEFAULT_APP": "wx0000000000000001",
     # All tests come from one address, and as alice. Those of the limits set their own.
-    "LIMITS": dict.fromkeys(
-        (
-            "login_address",
-            "login_openid",
-            "decrypt",
-            "phone",
-            "link",
-            "profile",
-            "avatar",
-            "prefetch",
-            "web_ticket",
-        ),
-        "99999999/day",
-    ),
+    "LIMITS": dict.fromkeys(_LIMITS, "99999999/day"),
     # Nobody listens there: a test that forgot its fake WeChat fails at once, and calls nobody.
     "API_BASE": "http://127.0.0.1:9",
     "ENCRYPTION_KEYS": ["dGVzdHMtb25seS1lbmNyeXB0aW9uLWtleS0tLS0tLS0="],

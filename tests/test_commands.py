@@ -17,6 +17,7 @@ from wxauth.crypto.keyring import Keyring, LookupKey, generate_key
 from wxauth.models import Login
 
 ROOT = Path(__file__).parents[1]
+DAY = 24 * 3600
 
 
 def output(*command):
@@ -54,9 +55,11 @@ def test_clearing_says_how_much_was_cleared():
     for _ in range(23):
         make_login(openid)
     make_login(openid, life=-1)
+    make_login(openid, life=-31 * DAY)
     said = output("wxauth_clear_expired")
-    assert re.findall(r"\d+", said) == ["1", "3", "0"]
-    assert Login.objects.filter(revoked_at=None).count() == 20
+    numbers = ["0", "0", "1", "3", "1", "0", "0", "0"]
+    assert re.findall(r"\d+", said) == numbers
+    assert Login.objects.filter(revoked_at=None).count() == 21
 
 
 @pytest.mark.django_db

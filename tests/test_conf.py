@@ -55,7 +55,12 @@ DEFAULTS = {
         "profile": Rate(30, 60),
         "avatar": Rate(10, 60),
         "web_ticket": Rate(30, 60),
+        "deletion": Rate(10, 86400),
+        "export": Rate(2, 86400),
+        "reveal": Rate(60, 3600),
     },
+    "DELETION_DAYS": 7,
+    "RETENTION": {"logins": 30, "events": 1095, "blocks": 180},
     "CACHE": "default",
     "TRUSTED_PROXIES": 0,
     "ENVELOPE": None,
@@ -82,6 +87,7 @@ OTHERS = {
     "LOCAL_MEDIA": True,
     "DATA_MAX_AGE": 0,
     "REQUIRE_WATERMARK": False,
+    "DELETION_DAYS": 0,
     "ENCRYPTION_KEYS": [KEY],
     "LOOKUP_KEY": KEY,
     "CACHE": "somewhere",
@@ -94,7 +100,7 @@ OTHERS = {
 def test_every_setting_has_a_default_and_an_override_here():
     required = {"ENCRYPTION_KEYS", "LOOKUP_KEY"}
     assert set(DEFAULTS) | required == KEYS
-    assert set(OTHERS) | {"APPS", "SANDBOX", "LIMITS"} == KEYS
+    assert set(OTHERS) | {"APPS", "SANDBOX", "LIMITS", "RETENTION"} == KEYS
 
 
 @pytest.mark.parametrize("declared", [{}, None], ids=["empty", "missing"])
@@ -112,6 +118,17 @@ def test_a_setting_is_read_at_each_access(key):
     with override_settings(WXAUTH={key: OTHERS[key]}):
         assert getattr(conf, key) == OTHERS[key]
     assert getattr(conf, key) != OTHERS[key]
+
+
+def test_what_is_not_named_is_kept_as_long_as_ever():
+    with override_settings(WXAUTH={"RETENTION": {"logins": 180}}):
+        assert conf.RETENTION == {"logins": 180, "events": 1095, "blocks": 180}
+
+
+@pytest.mark.parametrize("declared", [{"logins": -1}, {"x": 1}, {"logins": "1"}, []], ids=repr)
+def test_days_that_cannot_be_read_are_an_error(declared):
+    with override_settings(WXAUTH={"RETENTION": declared}), pytest.raises(ImproperlyConfigured):
+        _ = conf.RETENTION
 
 
 def test_limits_that_are_not_named_keep_their_defaults():

@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.rows import ONE, TWO, give_phone, make_login, make_openid
 from tests.statements import capture_statements
 from wxauth.fields import ByteExactField
-from wxauth.models import Identity, Login, OpenId, Person
+from wxauth.models import Event, Identity, Login, OpenId, Person
 
 MODELS = (Person, Identity, OpenId, Login)
 
@@ -315,3 +315,37 @@ def test_the_migrations_go_back_to_nothing_and_forth_again():
         # And whatever depends on it.
         call_command("migrate", verbosity=0)
     assert shape() == before
+
+
+# -- events ------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_an_event_is_neither_changed_nor_deleted_by_whatever_way():
+    Event(kind="linked", user="1", created_at=timezone.now()).save()
+    event = Event.objects.get()
+    before = Event.objects.values().get()
+    later = {"kind": "erased", "user": "1", "created_at": timezone.now()}
+    ways = [
+        event.save,
+        event.delete,
+        Event.objects.all().delete,
+        Event.objects.filter(user="1").delete,
+        Event._base_manager.all().delete,
+        lambda: Event.objects.update(user="2"),
+        lambda: Event._base_manager.update(user="2"),
+        lambda: Event.objects.bulk_update([event], ["user"]),
+        lambda: Event.objects.update_or_create(pk=event.pk, defaults={"user": "2"}),
+        lambda: Event.objects.bulk_create(
+            [Event(pk=event.pk, **later)],
+            update_conflicts=True,
+            update_fields=["kind"],
+            unique_fields=["id"],
+        ),
+        # One that calls itself new, with the key of another.
+        Event(pk=event.pk, **later).save,
+    ]
+    for way in ways:
+        with pytest.raises((TypeError, IntegrityError)), transaction.atomic():
+            way()
+        assert Event.objects.values().get() == before

@@ -17,6 +17,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import router
 
 from . import references
+from .clock import rfc3339
 from .conf import conf
 from .exceptions import SignupRefused
 from .models import Person
@@ -112,6 +113,57 @@ class Adapter:
         new one, in the course of signing up.
         """
         return "conflict"
+
+    def refuse_deletion(self, *, user: AbstractBaseUser) -> str:
+        """Why this user cannot be deleted now (an open order), in words for that person, at most
+        200 characters; empty: nothing stands in the way.
+
+        Asked when the person asks for deletion, and every day from when it is due. Staff cannot be
+        deleted whatever this says.
+        """
+        return ""
+
+    def erase_user(self, *, user: AbstractBaseUser) -> None:
+        """Make this user nobody's, and do the same to the project's own rows about them.
+
+        Part of the transaction in which everything of wxauth's goes. The row itself stays, because
+        rows of the project point at it: override this, call ``super()``, and clear there what says
+        who somebody was. It may be called again for a user whom it has been called for.
+
+        By default what Django's user fields hold goes: username, names, e-mail address, password,
+        last login; and the user is inactive.
+        """
+        names = {field.name: field for field in user._meta.concrete_fields}
+        nobody = f"erased_{secrets.token_hex(8)}"
+        for name in ("first_name", "last_name", user.get_email_field_name(), "last_login"):
+            if name in names:
+                field: Any = names[name]
+                setattr(user, name, None if field.null else nobody if field.unique else "")
+        setattr(user, get_user_model().USERNAME_FIELD, nobody)
+        user.set_unusable_password()
+        if "is_active" in names:
+            user.is_active = False
+        user.save()
+
+    def export_user(self, *, user: AbstractBaseUser) -> Mapping[str, Any]:
+        """What the project knows about this user, for the person: ``GET me/export/``.
+
+        JSON values: no passwords, no hashes, nobody else's data. Override it, call ``super()``,
+        and add the project's own rows.
+
+        By default what Django's user fields hold: username, names, e-mail address, day of joining,
+        last login.
+        """
+        names = {field.name for field in user._meta.concrete_fields}
+        told: dict[str, Any] = {"username": user.get_username()}
+        for name in ("first_name", "last_name", user.get_email_field_name()):
+            if name in names:
+                told[name] = getattr(user, name)
+        for name in ("date_joined", "last_login"):
+            if name in names:
+                moment = getattr(user, name)
+                told[name] = moment and rfc3339(moment)
+        return told
 
     def login_payload(
         self, *, user: AbstractBaseUser, login: Login, created: bool

@@ -54,12 +54,32 @@ LIMITS = {
     "profile": "30/min",
     "avatar": "10/min",
     "web_ticket": "30/min",
+    "deletion": "10/day",
+    "export": "2/day",
+    "reveal": "60/hour",
 }
 RATE = re.compile(r"([1-9][0-9]{0,8})/(sec|min|hour|day)", re.ASCII)
 PERIODS = {"sec": 1, "min": 60, "hour": 3600, "day": 24 * 3600}
 
 
+#: How many days something is kept, by what it is.
+RETENTION = {
+    #: Logins, with address and device, from their end on. Their session_keys go at the end.
+    "logins": 30,
+    "events": 3 * 365,
+    #: That somebody who was erased had been blocked.
+    "blocks": 180,
+}
+#: Days that somebody who asked for deletion may take it back, at most: within fifteen working
+#: days it has to be done.
+MAX_DELETION_DAYS = 15
+
 _ILL_FORMED = 'WXAUTH["APPS"] is not well-formed; manage.py check says where.'
+
+
+def is_days(value: object) -> bool:
+    """Whether something can be kept for so long: a hundred years at most."""
+    return type(value) is int and 0 <= value <= 36_500
 
 
 def _read_app(appid: str, row: Any) -> App | None:
@@ -304,6 +324,24 @@ class Settings:
                 'WXAUTH["LOOKUP_KEY"] is missing; make one with manage.py wxauth_generate_key.'
             )
         return key
+
+    # -- taking one's data back ----------------------------------------------------------------
+
+    @property
+    def DELETION_DAYS(self) -> int:
+        """Days between asking for deletion (注销) and being deleted."""
+        return int(self.declared.get("DELETION_DAYS", 7))
+
+    @property
+    def RETENTION(self) -> dict[str, int]:
+        """How many days something is kept, by what it is."""
+        declared = self.declared.get("RETENTION", {})
+        days = {**RETENTION, **declared} if isinstance(declared, Mapping) else {}
+        if days.keys() != RETENTION.keys() or not all(map(is_days, days.values())):
+            raise ImproperlyConfigured(
+                'WXAUTH["RETENTION"] is not well-formed; manage.py check says where.'
+            )
+        return days
 
     # -- limits --------------------------------------------------------------------------------
 

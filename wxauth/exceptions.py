@@ -20,6 +20,7 @@
     ├── Blocked                 WeChat or the staff refuse this person
     ├── NotRegistered           the person is unknown and may not be made now
     ├── SignupRefused           the adapter refuses to make a user
+    ├── DeletionRefused         the adapter refuses to delete a user now
     ├── NotFound                no such thing, or somebody else's
     ├── Conflict                a phone number or identity that belongs to another user
     │   └── LastIdentity        the only way to log in is not removed
@@ -129,6 +130,10 @@ class SignupRefused(WxauthError):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+class DeletionRefused(WxauthError):
+    """This user cannot be deleted now. The message says why, in words for that person."""
 
 
 class NotFound(WxauthError):

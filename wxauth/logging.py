@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,13 +21,16 @@ logger = logging.getLogger("wxauth.access")
 
 _QUERY = re.compile(r"\?[^ ]*")
 
+#: A request id of the caller's is passed on where it cannot forge a log line.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+
 #: Seconds from which on a request is a slow one.
 SLOW = 2.0
 
 
 @dataclass
 class Answering:
-    """A request of wxauth's own API, while it is answered."""
+    """A request to wxauth's own views, while it is answered."""
 
     request_id: str
     begun: float = field(default_factory=time.monotonic)
@@ -35,6 +39,11 @@ class Answering:
 
 
 _current: ContextVar[Answering | None] = ContextVar("wxauth_answering", default=None)
+
+
+def choose_request_id(sent: str) -> str:
+    """The ``X-Request-ID`` that was sent, if it is well-formed; else a new one."""
+    return sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
 @contextmanager
@@ -63,7 +72,7 @@ def asking_wechat() -> Iterator[None]:
 
 
 def get_request_id() -> str:
-    """The id of the request that is being answered; empty outside of wxauth's own API."""
+    """The id of the request that is being answered; empty outside of wxauth's own views."""
     request = _current.get()
     return request.request_id if request else ""
 

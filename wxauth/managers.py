@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connections, models, router
+from django.db.models import F, Value
+from django.db.models.functions import Least
 
 from .compiled import Compiled
 
 if TYPE_CHECKING:
-    from .models import Event, Login, OpenId  # noqa: F401 - named in strings below
+    from .models import Event, Login, OpenId
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -63,10 +65,15 @@ class LoginQuerySet(models.QuerySet["Login"]):
     def revoke(self, now: datetime) -> int:
         """End these logins: their tokens die and their session_keys are forgotten.
 
+        They expire at that moment, too, unless they had before: how long a login is kept after its
+        end is counted from one column, whatever ended it.
+
         Answers how many ended ``now``: told again after a COMMIT that was not heard of, the same.
         """
         ended = self.filter(models.Q(revoked_at=None) | models.Q(revoked_at=now))
-        return ended.update(revoked_at=now, sealed_session_key=None)
+        return ended.update(
+            revoked_at=now, sealed_session_key=None, expires_at=Least(F("expires_at"), Value(now))
+        )
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -75,6 +82,11 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def delete(self) -> NoReturn:
         raise TypeError("Events are not deleted.")
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list[Event]:
+        if kwargs.get("update_conflicts"):
+            raise TypeError("Events are not changed.")
+        return super().bulk_create(objs, *args, **kwargs)
 
 
 class EventManager(PrimaryManager.from_queryset(EventQuerySet)):  # type: ignore[misc]

@@ -55,6 +55,14 @@ class Person(models.Model):
         related_name="merged_from",
         verbose_name=_("merged into"),
     )
+    #: When this person asked for their account to be deleted (注销), and from when on it is.
+    deletion_asked_at = models.DateTimeField(_("deletion asked for at"), null=True, blank=True)
+    deletion_due_at = models.DateTimeField(_("deletion due at"), null=True, blank=True)
+    #: Why it was not deleted when it was due, in the words of the adapter. A default of the
+    #: database, so that processes of the version before, which do not name the column, may go on.
+    deletion_refusal = models.CharField(
+        _("why it is not deleted"), max_length=200, blank=True, default="", db_default=""
+    )
     created_at = models.DateTimeField(_("created at"))
     #: A date, so that a busy person costs one UPDATE a day.
     last_seen_on = models.DateField(_("last seen on"), null=True, blank=True)
@@ -64,13 +72,17 @@ class Person(models.Model):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        permissions = [("merge_person", "Can merge people")]
+        permissions = [
+            ("merge_person", "Can merge people"),
+            ("reveal_phone", "Can see phone numbers in full"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["phone_hash"], name="wxauth_person_phone_uniq"),
         ]
         indexes = [
             models.Index(fields=["phone_tail"], name="wxauth_person_tail_idx"),
             models.Index(fields=["-created_at", "-user"], name="wxauth_person_created_idx"),
+            models.Index(fields=["deletion_due_at"], name="wxauth_person_due_idx"),
         ]
 
     def __str__(self) -> str:
@@ -84,6 +96,16 @@ class Person(models.Model):
             or self.merged_into_id is not None
             or not self.user.is_active
         )
+
+
+class Deletion(Person):
+    """Somebody who has asked to be deleted, for the list of the staff."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = _("account deletion")
+        verbose_name_plural = _("account deletions")
 
 
 class Identity(models.Model):
@@ -243,6 +265,27 @@ class FailedKey(models.Model):
         return str(self.digest)
 
 
+class RememberedBlock(models.Model):
+    """Somebody who was blocked has been erased: they do not come back as a stranger for a while.
+
+    That, and nothing else: whose hash it is, nobody can read.
+    """
+
+    #: Keyed hash of an openid in its app, or of a unionid on its platform.
+    digest = ByteExactField(_("digest"), max_length=43, primary_key=True)
+    expires_at = models.DateTimeField(_("expires at"))
+
+    objects = PrimaryManager["RememberedBlock"]()
+
+    class Meta:
+        verbose_name = _("remembered block")
+        verbose_name_plural = _("remembered blocks")
+        indexes = [models.Index(fields=["expires_at"], name="wxauth_block_expires_idx")]
+
+    def __str__(self) -> str:
+        return str(self.digest)
+
+
 class AccessToken(models.Model):
     """WeChat's access_token of an app, and who is fetching the next one."""
 
@@ -290,7 +333,7 @@ USER_KEY_LENGTH = 150
 
 
 class Event(models.Model):
-    """What happened to people. Written once, changed by nobody.
+    """What happened to people. Written once, changed by nobody, deleted when it is too old.
 
     Users are named by their keys as text, not by foreign keys: merging or deleting somebody must
     not rewrite what happened. Written by ``services.journal.events``; sign-up and login write
@@ -308,6 +351,11 @@ class Event(models.Model):
         UNDONE = "undone", _("merge undone")
         PHONE_MOVED = "phone_moved", _("phone number moved")
         PHONE_REFUSED = "phone_refused", _("phone number refused: somebody else's")
+        PHONE_SHOWN = "phone_shown", _("phone number shown in full")
+        DELETION_ASKED = "deletion_asked", _("account deletion asked for")
+        DELETION_CANCELLED = "deletion_cancelled", _("account deletion taken back")
+        DELETION_REFUSED = "deletion_refused", _("account deletion refused")
+        ERASED = "erased", _("account erased")
 
     kind = ByteExactField(_("kind"), max_length=32)
     #: The key of whom it happened to; of a merge, the survivor.
@@ -324,6 +372,8 @@ class Event(models.Model):
     objects: ClassVar[EventManager] = EventManager()
 
     class Meta:
+        # What Django goes through where it does not ask by `objects`.
+        base_manager_name = "objects"
         verbose_name = _("event")
         verbose_name_plural = _("events")
         indexes = [
@@ -337,7 +387,8 @@ class Event(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise TypeError("An event is not changed.")
-        super().save(*args, **kwargs)
+        # Otherwise one that is made with the key of another is written over it.
+        super().save(*args, **{**kwargs, "force_insert": True})
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("An event is not deleted.")

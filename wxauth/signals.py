@@ -53,3 +53,7 @@ merge_undone = Signal()
 #: WeChat says that two users are one person, and both have something to lose: once for each pair.
 #: ``sender``: the user model; ``user``: who logged in; ``owner``: the user with the unionid.
 conflict_found = Signal()
+
+#: Somebody was erased: what a project keeps elsewhere than in its database can go now. ``sender``:
+#: the user model; ``user``: what is left, anonymous and inactive.
+erased = Signal()

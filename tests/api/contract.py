@@ -24,6 +24,7 @@ CONTRACT = {
     "blocked": (403, "stop"),
     "not_registered": (403, "signup"),
     "signup_refused": (403, "stop"),
+    "deletion_refused": (403, "stop"),
     "not_found": (404, "stop"),
     "conflict": (409, "stop"),
     "session_key_missing": (409, "refetch"),

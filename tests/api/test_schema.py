@@ -45,6 +45,9 @@ OPERATIONS = {
     ("get", "me/"): ALWAYS | TOKEN,
     ("post", "me/"): ALWAYS | TOKEN | BODY | LIMIT,
     ("patch", "me/"): ALWAYS | TOKEN | BODY | LIMIT,
+    ("delete", "me/"): ALWAYS | TOKEN | LIMIT | {"deletion_refused"},
+    ("post", "me/deletion/cancel/"): ALWAYS | TOKEN | LIMIT,
+    ("get", "me/export/"): ALWAYS | TOKEN | LIMIT,
     ("post", "me/userinfo/"): ALWAYS | TOKEN | BODY | DATA | LIMIT,
     ("post", "me/avatar/"): ALWAYS | TOKEN | BODY | LIMIT | STORAGE,
     ("put", "me/avatar/"): ALWAYS | TOKEN | BODY | LIMIT | STORAGE,
@@ -135,7 +138,7 @@ def test_an_error_lists_its_actions_and_its_keys(schema, method, path):
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_a_success_is_described(schema, method, path):
     responses = find(schema, method, path)["responses"]
-    if path.startswith("logout") or (method == "delete" and path != "me/avatar/"):
+    if path.startswith("logout") or (method == "delete" and path not in {"me/", "me/avatar/"}):
         assert "content" not in responses["204"]
     else:
         assert responses["200"]["content"]["application/json"]["schema"]
@@ -161,7 +164,9 @@ def test_the_bodies_are_json_and_have_the_fields_of_the_contract(schema):
     assert fields("LoginAnswer") == {
         "token", "token_type", "expires_in", "expires_at", "created", "user", "warnings", "extra",
     }  # fmt: skip
-    assert fields("User") == {"id", "nickname", "avatar", "phone", "created_at"}
+    assert fields("User") == {
+        "id", "nickname", "avatar", "phone", "created_at", "deletion_due_at",
+    }  # fmt: skip
     assert fields("Login") == {"id", "app", "device", "created_at", "expires_at", "current"}
 
 
@@ -177,7 +182,7 @@ def test_a_picture_is_a_file_in_a_form(schema):
 def test_what_may_be_null_says_so(schema):
     user = schema["components"]["schemas"]["User"]["properties"]
     nullable = {name for name, field in user.items() if field.get("nullable")}
-    assert nullable == {"nickname", "avatar", "phone"}
+    assert nullable == {"nickname", "avatar", "phone", "deletion_due_at"}
 
 
 def test_the_contract_has_no_code_that_nothing_lists(schema):

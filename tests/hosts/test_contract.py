@@ -65,7 +65,9 @@ def test_alice_logs_in_and_comes_back_as_herself(stranger):
         "token", "token_type", "expires_in", "expires_at", "created", "user", "warnings", "extra"
     }  # fmt: skip
     assert (first["created"], first["token_type"], first["warnings"]) == (True, "Bearer", [])
-    assert first["user"].keys() == {"id", "nickname", "avatar", "phone", "created_at"}
+    assert first["user"].keys() == {
+        "id", "nickname", "avatar", "phone", "created_at", "deletion_due_at",
+    }  # fmt: skip
     assert isinstance(first["user"]["id"], str)
     assert [first["user"][key] for key in ("nickname", "avatar", "phone")] == [None, None, None]
     second = stranger.log_in()
@@ -116,6 +118,27 @@ def test_user_info_may_come_with_the_login(stranger):
     assert rejected["warnings"] == [
         {"field": "encryptedData", "code": "undecryptable", "action": "refetch"}
     ]
+
+
+def test_people_take_their_data_back(alice, host):
+    told = ok(alice.get("me/export/")).json()
+    assert told["accounts"][0]["id"] == alice.get("me/").json()["id"]
+    asked = ok(alice.call("DELETE", "me/")).json()
+    assert moment(asked["deletion_due_at"]) > datetime.now(timezone.utc) + timedelta(days=6)
+    assert ok(alice.post("me/deletion/cancel/")).json()["deletion_due_at"] is None
+    ok(alice.call("DELETE", "me/"))
+    host.manage(
+        "shell",
+        "-c",
+        "from wxauth.models import Person as P; from django.db.models import F; "
+        "P.objects.filter(deletion_due_at__isnull=False)"
+        ".update(deletion_due_at=F('deletion_asked_at'))",
+    )
+    host.manage("wxauth_clear_expired")
+    assert_error(alice.get("me/"), "invalid_token")
+    again = alice.log_in()
+    assert again["created"] is True
+    assert again["user"]["id"] != asked["id"]
 
 
 # -- phone, decrypt, session -------------------------------------------------------------------

@@ -10,7 +10,7 @@ const root = new URL('../../miniprogram/', import.meta.url).pathname
 
 /** A phone on which the sample was opened: `open(name)` shows a page, `said` is what it told. */
 async function launch(phone = undefined) {
-  const sample = { phone: phone || makePhone(await newPerson()), stack: [], said: [], went: [] }
+  const sample = { phone: phone || makePhone(await newPerson()), stack: [], said: [], went: [], confirms: true }
   for (const path of Object.keys(require.cache)) if (path.startsWith(root)) delete require.cache[path]
   const { request, uploadFile } = sample.phone.wx
   const toServer = (send) => (fields) => send({ ...fields, url: fields.url.replace('http://127.0.0.1:8000', BACKEND) })
@@ -19,7 +19,8 @@ async function launch(phone = undefined) {
     request: toServer(request),
     uploadFile: toServer(uploadFile),
     showToast: ({ title }) => sample.said.push(title),
-    showModal: ({ title }) => sample.said.push(title),
+    // Whoever is asked says yes, unless the test has them say no.
+    showModal: ({ title, success }) => { sample.said.push(title); if (success) success({ confirm: sample.confirms }) },
     navigateTo: ({ url }) => { sample.went.push(url); sample.open('login') },
     navigateBack: () => { sample.went.push('back'); sample.stack.pop() },
     switchTab: ({ url }) => { sample.went.push(url); sample.stack = []; sample.open(url.split('/')[2]) },
@@ -156,4 +157,29 @@ test('a logout without a network says what holds', async () => {
   await until(() => sample.said.length)
   assert.equal(profile.data.user, null)
   assert.deepEqual(sample.said, ['已退出，联网后将在服务器上生效'])
+})
+
+test('an account is closed after a question, shows until when, and is kept after all', async () => {
+  const sample = await launch()
+  const login = sample.open('login')
+  tick(login)
+  login.login()
+  await until(() => sample.went.length)
+  const profile = sample.open('profile')
+  await until(() => profile.data.user)
+  sample.confirms = false
+  profile.closeAccount()
+  assert.equal(profile.data.busy, false)
+  sample.confirms = true
+  profile.closeAccount()
+  await until(() => profile.data.closing)
+  assert.match(profile.data.closing, /^\d+月\d+日$/)
+  assert.ok(profile.data.user.deletion_due_at)
+  const again = sample.open('profile')
+  await until(() => again.data.asked)
+  assert.equal(again.data.closing, profile.data.closing)
+  again.keepAccount()
+  await until(() => again.data.closing === '')
+  assert.equal(again.data.user.deletion_due_at, null)
+  assert.deepEqual(sample.said, ['注销账号', '注销账号', '已申请注销', '已撤回'])
 })

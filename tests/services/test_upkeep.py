@@ -17,11 +17,12 @@ from django.utils import timezone
 from tests.rows import ONE, TWO, give_phone, make_login, make_openid, session_key
 from tests.statements import capture_statements
 from wxauth.crypto.keyring import generate_key
-from wxauth.models import FailedKey, Login, Person, SpentData
+from wxauth.models import Event, FailedKey, Login, Person, RememberedBlock, SpentData
 from wxauth.services import upkeep
 from wxauth.services.profile import phone
 from wxauth.wiring import get_keyring
 
+DAY = 24 * 3600
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,11 +38,69 @@ def test_expired_logins_go_and_the_others_stay():
     kept = [make_login(life=60), make_login(age=86400, life=1)]
     ended = make_login(life=60)
     Login.objects.filter(pk=ended.pk).revoke(ended.created_at)
-    for life in (-1, -86400):
+    Login.objects.filter(pk=make_login(life=60).pk).revoke(timezone.now() - timedelta(days=31))
+    for life in (-30 * DAY - 1, -40 * DAY):
         make_login(life=life)
+    kept.append(make_login(life=-29 * DAY))
     cleared = upkeep.clear_expired()
-    assert (cleared.expired, cleared.ended) == (2, 0)
+    assert (cleared.expired, cleared.ended) == (3, 0)
     assert set(Login.objects.values_list("pk", flat=True)) == {row.pk for row in [*kept, ended]}
+
+
+@pytest.mark.django_db
+def test_a_project_says_how_long_logins_are_kept(settings):
+    rows = [make_login(life=-days * DAY) for days in (1, 100, 179, 181)]
+    settings.WXAUTH = {**settings.WXAUTH, "RETENTION": {"logins": 180}}
+    assert upkeep.clear_expired().expired == 1
+    settings.WXAUTH = {**settings.WXAUTH, "RETENTION": {"logins": 0}}
+    assert upkeep.clear_expired().expired == 3
+    assert not Login.objects.filter(pk__in=[row.pk for row in rows]).exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_a_login_that_expired_is_kept_without_its_session_key(batch):
+    live = make_login(life=60)
+    over = [make_login(life=-life) for life in (1, 60, DAY, 20 * DAY)]
+    # All at one moment: more than a batch.
+    moment = over[1].expires_at
+    over += [make_login() for _ in range(5)]
+    Login.objects.filter(pk__in=[row.pk for row in over[4:]]).update(expires_at=moment)
+    cleared = upkeep.clear_expired(batch=batch)
+    assert (cleared.session_keys, cleared.expired) == (9, 0)
+    assert [session_key(row) for row in over] == [None] * 9
+    assert session_key(live) is not None
+    assert upkeep.clear_expired(batch=batch) == upkeep.Cleared()
+
+
+@pytest.mark.django_db
+def test_ending_a_login_never_prolongs_how_long_it_is_kept():
+    expired, live = make_login(life=-5 * DAY), make_login(life=60)
+    now = timezone.now()
+    Login.objects.filter(pk__in=[expired.pk, live.pk]).revoke(now)
+    ends = dict(Login.objects.values_list("pk", "expires_at"))
+    assert ends == {expired.pk: expired.expires_at, live.pk: now}
+
+
+@pytest.mark.django_db
+def test_events_go_after_three_years_and_no_earlier():
+    now = timezone.now()
+    for age in (2000, 1096, 1094, 3, 0):
+        Event.objects.create(
+            kind="linked", user=str(age), created_at=now - timedelta(days=age), detail={}
+        )
+    assert upkeep.clear_expired(batch=1).events == 2
+    assert set(Event.objects.values_list("user", flat=True)) == {"1094", "3", "0"}
+
+
+@pytest.mark.django_db
+def test_remembered_blocks_go_when_they_are_over():
+    now = timezone.now()
+    for number in range(-3, 3):
+        moment = now + timedelta(minutes=number)
+        RememberedBlock.objects.create(digest=str(number), expires_at=moment)
+    assert upkeep.clear_expired(batch=3) == upkeep.Cleared(blocks=4)
+    assert set(RememberedBlock.objects.values_list("digest", flat=True)) == {"1", "2"}
 
 
 @pytest.mark.django_db
@@ -62,7 +121,7 @@ def test_marks_of_used_data_and_of_keys_that_failed_go_when_they_are_over(model)
 def test_no_statement_touches_more_rows_than_a_batch():
     openid = make_openid()
     for _ in range(7):
-        make_login(openid, life=-1)
+        make_login(openid, life=-31 * DAY)
     with capture_statements() as statements:
         assert upkeep.clear_expired(batch=3).expired == 7
     deletes = [sql for sql in statements if sql.startswith("DELETE")]
@@ -74,7 +133,7 @@ def test_no_statement_touches_more_rows_than_a_batch():
 @pytest.mark.django_db(transaction=True)
 def test_each_batch_is_a_transaction_of_its_own(monkeypatch):
     for _ in range(4):
-        make_login(life=-1)
+        make_login(life=-31 * DAY)
     depth = []
     real = upkeep._delete_expired
     monkeypatch.setattr(
@@ -82,7 +141,8 @@ def test_each_batch_is_a_transaction_of_its_own(monkeypatch):
         lambda *given: depth.append(len(connection.savepoint_ids)) or real(*given),
     )  # fmt: skip
     upkeep.clear_expired(batch=2)
-    assert depth == [0, 0, 0, 0, 0]  # The last two are of used data and of keys that failed.
+    # The last three are of used data, of keys that failed, and of remembered blocks.
+    assert depth == [0, 0, 0, 0, 0, 0]
     assert not connection.in_atomic_block
 
 
@@ -92,7 +152,7 @@ def test_the_newest_twenty_logins_of_an_openid_stay():
     rows = [make_login(alice, age=age) for age in range(25)]
     others = [make_login(bob, age=age) for age in range(20)]
     elsewhere = make_login(make_openid("alice-2", appid=TWO, identity=alice.identity), age=99)
-    make_login(alice, age=-9, life=-1)
+    make_login(alice, age=-9, life=-31 * DAY)
     over = make_login(alice, age=-9)
     Login.objects.filter(pk=over.pk).revoke(over.created_at)
 
@@ -115,8 +175,9 @@ def test_one_whose_logins_have_ended_is_not_crowded():
         make_login(make_openid())
     with capture_statements() as statements:
         assert upkeep.clear_expired() == upkeep.Cleared()
-    # What is over: three tables. Who has many logins, and, of those alone, many live ones.
-    assert len(statements) == 5
+    # What is over: five tables, and session_keys. Who has many logins, and, of those alone, many
+    # live ones.
+    assert len(statements) == 8
     assert f"({alice.pk})" in statements[-1].replace("[", "(").replace("]", ")")
 
 

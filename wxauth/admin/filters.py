@@ -83,6 +83,24 @@ class BlockedFilter(Filter):
         return Q(blocked_at__isnull=value == "no")
 
 
+class DeletionFilter(Filter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [
+            ("waiting", pgettext_lazy("a deletion", "may be taken back")),
+            ("due", pgettext_lazy("a deletion", "due")),
+            ("refused", pgettext_lazy("a deletion", "cannot be done now")),
+        ]
+
+    def condition(self, value: str) -> Q:
+        if value == "refused":
+            return ~Q(deletion_refusal="")
+        now = timezone.now()
+        return Q(deletion_due_at__gt=now) if value == "waiting" else Q(deletion_due_at__lte=now)
+
+
 class StateFilter(Filter):
     title = _("state")
     parameter_name = "state"

@@ -19,6 +19,7 @@ from .base import ReadOnlyAdmin, show_app, show_sealed, show_text
 from .filters import BlockedFilter, PersonAppFilter
 from .login import show_state
 from .merging import may_merge, merge_address, merge_view
+from .revealing import may_reveal, reveal_address, reveal_view
 from .search import find_keys
 
 #: Logins on a person's page; the others are a link away.
@@ -76,6 +77,10 @@ class PersonAdmin(ReadOnlyAdmin):
             pgettext_lazy("a person's", "Block"),
             {"fields": ("blocked_at", "blocked_by", "blocked_reason")},
         ),
+        (
+            gettext_lazy("Account deletion"),
+            {"fields": ("deletion_asked_at", "deletion_due_at", "deletion_refusal")},
+        ),
     )
 
     def find(self, term: str) -> Q:
@@ -91,9 +96,17 @@ class PersonAdmin(ReadOnlyAdmin):
     # -- merging ---------------------------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(partial(merge_view, self))
-        route = "<path:source_key>/merge-into/<path:target_key>/"
-        return [path(route, view, name="wxauth_person_merge"), *super().get_urls()]
+        merge = self.admin_site.admin_view(partial(merge_view, self))
+        reveal = self.admin_site.admin_view(partial(reveal_view, self))
+        return [
+            path(
+                "<path:source_key>/merge-into/<path:target_key>/",
+                merge,
+                name="wxauth_person_merge",
+            ),
+            path("<path:key>/phone/", reveal, name="wxauth_person_phone"),
+            *super().get_urls(),
+        ]
 
     def has_merge_permission(self, request: HttpRequest) -> bool:
         return may_merge(request)
@@ -158,6 +171,8 @@ class PersonAdmin(ReadOnlyAdmin):
         obj: Any = None,
     ) -> HttpResponse:
         context["tables"] = self._tables(request, obj)
+        if obj.sealed_phone is not None and may_reveal(request):
+            context["reveal"] = reveal_address(self.admin_site, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _tables(self, request: HttpRequest, person: Person) -> list[Table]:

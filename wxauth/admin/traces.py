@@ -13,12 +13,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
-from wxauth.models import OpenId, Person
+from wxauth.models import Identity, OpenId, Person
 
 
 @receiver(post_delete, sender=Person)
+@receiver(post_delete, sender=Identity)
 @receiver(post_delete, sender=OpenId)
-def forget_text(*, instance: Person | OpenId, **kwargs: Any) -> None:
+def forget_text(*, instance: Person | Identity | OpenId, **kwargs: Any) -> None:
     LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(type(instance)), object_id=str(instance.pk)
     ).update(object_repr=f"#{instance.pk}")

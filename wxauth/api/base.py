@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import uuid
 from typing import Any, ClassVar, cast
 
 from django.db import connections, transaction
@@ -19,7 +17,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
 from wxauth.authentication import TokenAuthentication
-from wxauth.logging import answering, finish
+from wxauth.logging import answering, choose_request_id, finish
 from wxauth.models import Login
 from wxauth.services.limits import Hit
 from wxauth.types import Secret
@@ -28,9 +26,6 @@ from wxauth.wiring import get_envelope
 from . import errors, limits
 from .parsers import StrictJSONParser
 from .schema import Operation, make_schema
-
-#: A request id of the caller's is passed on where it cannot forge a log line.
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 #: What is not one of these is the caller's own text.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -106,7 +101,7 @@ class View(APIView):
     new_login: Login | None = None
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        self.request_id = get_request_id(request)
+        self.request_id = choose_request_id(request.headers.get("X-Request-ID", ""))
         with answering(self.request_id) as told:
             response = super().dispatch(request, *args, **kwargs)
             finish(told, **self._describe(request, response.status_code))
@@ -183,12 +178,6 @@ class View(APIView):
     def login(self) -> Login:
         """The caller's login. For views that require one."""
         return cast(Login, self.request.auth)
-
-
-def get_request_id(request: Any) -> str:
-    """The caller's own id of this request, or a new one."""
-    sent = request.headers.get("X-Request-ID", "")
-    return sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
 def _discard_body(request: Any) -> None:

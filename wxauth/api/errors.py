@@ -91,6 +91,9 @@ INVALID_TOKEN = Row("invalid_token", 401, "login", _("Please log in again."))
 BLOCKED = Row("blocked", 403, "stop", _("This account may not log in."))
 NOT_REGISTERED = Row("not_registered", 403, "signup", _("Nobody is registered here yet."))
 SIGNUP_REFUSED = Row("signup_refused", 403, "stop", _("Sign-up was refused."))
+DELETION_REFUSED = Row(
+    "deletion_refused", 403, "stop", _("This account cannot be deleted at the moment.")
+)
 NOT_FOUND = Row("not_found", 404, "stop", _("There is nothing here."))
 CONFLICT = Row("conflict", 409, "stop", _("This belongs to another account."))
 LAST_IDENTITY = Row("conflict", 409, "stop", _("Without this you could not log in any more."))
@@ -182,6 +185,7 @@ TABLE: tuple[tuple[type[BaseException], Row], ...] = (
     (wx.Blocked, BLOCKED),
     (wx.NotRegistered, NOT_REGISTERED),
     (wx.SignupRefused, SIGNUP_REFUSED),
+    (wx.DeletionRefused, DELETION_REFUSED),
     (wx.NotFound, NOT_FOUND),
     (wx.LastIdentity, LAST_IDENTITY),
     (wx.Conflict, CONFLICT),
@@ -254,6 +258,8 @@ def _first_field(error: BaseException) -> tuple[str | None, str]:
     """The first offending field and what is wrong with it."""
     if isinstance(error, wx.InvalidRequest):
         return error.field, str(error)
+    if isinstance(error, wx.DeletionRefused):
+        return None, str(error)
     if isinstance(error, drf.ValidationError):
         first: Any = error.detail
         field = None

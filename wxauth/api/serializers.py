@@ -295,6 +295,7 @@ class UserSerializer(serializers.Serializer[Person]):
     avatar = serializers.SerializerMethodField()
     phone = PhoneField(source="*", allow_null=True)
     created_at = serializers.SerializerMethodField()
+    deletion_due_at = serializers.SerializerMethodField()
 
     def to_representation(self, instance: Person) -> dict[str, Any]:
         if type(self) is not UserSerializer:
@@ -306,6 +307,7 @@ class UserSerializer(serializers.Serializer[Person]):
             "avatar": self.get_avatar(instance),
             "phone": phone.read(instance),
             "created_at": self.get_created_at(instance),
+            "deletion_due_at": self.get_deletion_due_at(instance),
         }
 
     def get_id(self, person: Person) -> str:
@@ -321,6 +323,11 @@ class UserSerializer(serializers.Serializer[Person]):
 
     def get_created_at(self, person: Person) -> str:
         return rfc3339(person.created_at)
+
+    def get_deletion_due_at(self, person: Person) -> str | None:
+        """When this account is deleted, because its person asked for it."""
+        due_at = person.deletion_due_at
+        return None if due_at is None else rfc3339(due_at)
 
 
 class WarningSerializer(serializers.Serializer[Rejected]):
@@ -434,3 +441,16 @@ class IdentitySerializer(serializers.Serializer[Identity]):
 
     def _openids(self, identity: Identity) -> list[OpenId]:
         return sorted(identity.openids.all(), key=lambda openid: openid.pk)
+
+
+class ExportSerializer(serializers.Serializer[Any]):
+    """Everything that is kept about the caller; docs/privacy.md names each column."""
+
+    exported_at = serializers.CharField()
+    accounts = serializers.ListField(
+        child=serializers.DictField(),
+        help_text=_("The caller's own, then those that were merged into it."),
+    )
+    identities = serializers.ListField(child=serializers.DictField())
+    logins = serializers.ListField(child=serializers.DictField())
+    events = serializers.ListField(child=serializers.DictField())

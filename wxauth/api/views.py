@@ -10,8 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from wxauth.services.data import opening, wechat_session
+from wxauth.services.erasure import deletion
 from wxauth.services.login import logout
 from wxauth.services.profile import phone, pictures, user_info
+from wxauth.services.transfer import personal
 from wxauth.types import Secret
 from wxauth.wiring import get_user_serializer
 
@@ -92,6 +94,7 @@ class MeView(UserView):
         "get": Operation(answer=_user_object),
         "post": Operation(serializers.NicknameSerializer, _user_object),
         "patch": Operation(serializers.NicknameSerializer, _user_object),
+        "delete": Operation(answer=_user_object, errors=(errors.DELETION_REFUSED,)),
     }
 
     def get(self, request: Request) -> Response:
@@ -107,6 +110,32 @@ class MeView(UserView):
     def patch(self, request: Request) -> Response:
         """Change the nickname. ``wx.request`` has no PATCH: the same as POST."""
         return self.post(request)
+
+    def delete(self, request: Request) -> Response:
+        """Ask for the account to be deleted (注销), once the waiting time is over."""
+        deletion.ask(login=self.login)
+        return self.answer()
+
+
+class DeletionCancelView(UserView):
+    """Take it back: the account stays."""
+
+    limit = "profile"
+    operations = {"post": Operation(answer=_user_object)}
+
+    def post(self, request: Request) -> Response:
+        deletion.cancel(login=self.login)
+        return self.answer()
+
+
+class ExportView(View):
+    """Everything that is kept about the caller."""
+
+    limit = "export"
+    operations = {"get": Operation(answer=serializers.ExportSerializer)}
+
+    def get(self, request: Request) -> Response:
+        return Response(personal.collect(self.login.person, locate=request.build_absolute_uri))
 
 
 class AvatarView(UserView):

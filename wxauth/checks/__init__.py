@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 from django.utils.translation import gettext as _
 
 from wxauth.models import Login
@@ -36,6 +36,7 @@ PARTS = (
     cloud.check_environment,
     browsers.check_staff,
     browsers.check_browsers,
+    people.check_data,
 )
 
 
@@ -71,6 +72,19 @@ def check_database(
     ]
 
 
+def check_deletions(
+    app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Accounts that should be deleted by now."""
+    if router.db_for_write(Login) not in (databases or ()):
+        return []
+    try:
+        return list(production.check_deletions())
+    except DatabaseError:
+        return []  # Before the first migrate there is no such table, and nobody in it.
+
+
 register(check_settings, "wxauth")
 register(check_production, "wxauth", deploy=True)
 register(check_database, Tags.database)
+register(check_deletions, Tags.database, deploy=True)

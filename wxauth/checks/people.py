@@ -9,7 +9,7 @@ from django.apps import apps
 from django.core.checks import CheckMessage, Error
 from django.utils.translation import gettext as _
 
-from wxauth.conf import conf
+from wxauth.conf import MAX_DELETION_DAYS, RETENTION, conf, is_days
 
 from .values import find
 
@@ -65,6 +65,27 @@ def check_merging(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:
                 hint=hint,
                 id="wxauth.E033",
             )
+
+
+def check_data(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    """How long what is kept about people is kept."""
+    days = declared.get("DELETION_DAYS", 0)
+    if not is_days(days) or days > MAX_DELETION_DAYS:
+        yield Error(
+            _('WXAUTH["DELETION_DAYS"] must be a whole number from 0 to %(most)d.')
+            % {"most": MAX_DELETION_DAYS},
+            hint=_("WeChat's rules allow fifteen working days for it. Left out, it is 7."),
+            id="wxauth.E060",
+        )
+    kept = declared.get("RETENTION", {})
+    if not (isinstance(kept, Mapping) and set(kept) <= set(RETENTION)) or not all(
+        map(is_days, kept.values())
+    ):
+        yield Error(
+            _('WXAUTH["RETENTION"] must be a dict of days such as {"logins": 180}.'),
+            hint=_("What it names: %(names)s.") % {"names": ", ".join(RETENTION)},
+            id="wxauth.E061",
+        )
 
 
 def _is_model(label: Any) -> bool:

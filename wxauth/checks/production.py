@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from wxauth.conf import conf
 from wxauth.models import Login, Person
+from wxauth.services.erasure import due
 from wxauth.services.profile import pictures
 
 from . import servers
@@ -85,6 +86,20 @@ def check_production(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:
                 'WXAUTH["LOCAL_MEDIA"] to True if it is meant (WXAUTH_LOCAL_MEDIA).'
             ),
             id="wxauth.E104",
+        )
+
+
+def check_deletions() -> Iterator[CheckMessage]:
+    late = due.count_late()
+    if late:
+        yield Warning(
+            _("%(count)d accounts are to be deleted, and ten working days of fifteen are over.")
+            % {"count": late},
+            hint=_(
+                "The list of account deletions in the admin says what stands in the way. Does "
+                "manage.py wxauth_clear_expired run every day?"
+            ),
+            id="wxauth.W106",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,9 @@ from django.db import connections, router
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
+from wxauth.conf import conf
 from wxauth.crypto.keyring import Keyring, Unsealable
-from wxauth.models import FailedKey, Login, SpentData
+from wxauth.models import Event, FailedKey, Login, RememberedBlock, SpentData
 from wxauth.sealed import SEALED_COLUMNS, SealedColumn
 from wxauth.services import transactions
 from wxauth.wiring import get_keyring
@@ -28,37 +29,79 @@ LIVE_LOGINS = 20
 
 @dataclass
 class Cleared:
+    #: Logins that ended so long ago that they go.
     expired: int = 0
+    #: Of logins that expired meanwhile: they are kept for a while, and what opens data is not.
+    session_keys: int = 0
     ended: int = 0
     #: Marks of used data that is too old to be used again anyway, and of keys that failed.
     spent: int = 0
+    events: int = 0
+    blocks: int = 0
 
 
 def clear_expired(*, batch: int = BATCH) -> Cleared:
-    """Delete what has expired, and end the oldest beyond 20 live logins of an openid.
+    """Delete what has been kept long enough, and end the oldest beyond 20 live logins of an openid.
 
-    At most ``batch`` rows a transaction, so that no lock is held for long.
+    At most ``batch`` rows a transaction, so that no lock is held for long. Whoever stops this in
+    the middle starts it again, and finds what is left.
     """
     now = timezone.now()
     cleared = Cleared()
-    while deleted := transactions.run(lambda: _delete_expired(Login, now, batch)):
+    over = now - timedelta(days=conf.RETENTION["logins"])
+    while deleted := transactions.run(lambda: _delete_expired(Login, over, batch)):
         cleared.expired += deleted
+    reached: datetime | None = None
+    while forgotten := transactions.run(partial(_forget_session_keys, now, reached, batch)):
+        count, reached = forgotten
+        cleared.session_keys += count
     while deleted := transactions.run(lambda: _delete_expired(SpentData, now, batch)):
         cleared.spent += deleted
     while deleted := transactions.run(lambda: _delete_expired(FailedKey, now, batch)):
         cleared.spent += deleted
+    while deleted := transactions.run(lambda: _delete_expired(RememberedBlock, now, batch)):
+        cleared.blocks += deleted
+    past = now - timedelta(days=conf.RETENTION["events"])
+    while deleted := transactions.run(lambda: _delete_events(past, batch)):
+        cleared.events += deleted
     for via in _find_crowded(now, batch):
         while ended := transactions.run(lambda via=via: _end_surplus(via, now, batch)):  # type: ignore[misc]
             cleared.ended += ended
     return cleared
 
 
-def _delete_expired(model: type[Login | SpentData | FailedKey], now: datetime, batch: int) -> int:
+def _delete_expired(
+    model: type[Login | SpentData | FailedKey | RememberedBlock], now: datetime, batch: int
+) -> int:
     rows = model._default_manager
     # The keys first, then the rows: MySQL knows no LIMIT in a subquery of DELETE.
     expired = rows.filter(expires_at__lte=now).order_by("expires_at")
     keys = list(expired.values_list("pk", flat=True)[:batch])
     deleted: int = rows.filter(pk__in=keys).delete()[0]
+    return deleted
+
+
+def _forget_session_keys(
+    now: datetime, reached: datetime | None, batch: int
+) -> tuple[int, datetime] | None:
+    """Of logins that have expired: how many, and up to which moment. None: of all of them."""
+    expired = Login.objects.filter(expires_at__lte=now, sealed_session_key__isnull=False)
+    if reached is not None:  # Those before have none any more, and need not be looked at again.
+        expired = expired.filter(expires_at__gte=reached)
+    rows = list(expired.order_by("expires_at").values_list("pk", "expires_at")[:batch])
+    if not rows:
+        return None
+    keys, moments = zip(*rows, strict=True)
+    return Login.objects.filter(pk__in=keys).update(sealed_session_key=None), moments[-1]
+
+
+def _delete_events(past: datetime, batch: int) -> int:
+    # In the order in which they were written, which needs no index: none before the first one
+    # that is young enough is missed.
+    oldest = Event.objects.order_by("pk").values_list("pk", "created_at")[:batch]
+    keys = [key for key, created_at in oldest if created_at <= past]
+    # The one way past those who are told that events are not deleted.
+    deleted: int = Event.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Event))
     return deleted
 
 

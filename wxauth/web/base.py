@@ -17,8 +17,8 @@ from django.views.decorators.csrf import csrf_protect
 from rest_framework.exceptions import MethodNotAllowed
 
 from wxauth.api import errors
-from wxauth.api.base import METHODS, get_request_id
-from wxauth.logging import answering, finish
+from wxauth.api.base import METHODS
+from wxauth.logging import answering, choose_request_id, finish
 from wxauth.models import Login
 
 logger = logging.getLogger("wxauth.web")
@@ -47,7 +47,7 @@ class Page(View):
     back = ""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        request_id = get_request_id(request)
+        request_id = choose_request_id(request.headers.get("X-Request-ID", ""))
         # Out of the request, which Django's warnings and reports carry: a code, a ticket.
         self.query, request.GET = request.GET, QueryDict()
         self.form, request.POST = request.POST, QueryDict()

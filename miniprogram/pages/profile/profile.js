@@ -26,16 +26,25 @@ Page({
     user: null,
     /** @type {Device[]} */
     devices: [],
+    /** The day on which the account is deleted; empty: nobody asked for it. */
+    closing: '',
     asked: false,
     busy: false,
   },
 
   onShow() {
     auth.request({ url: 'me/' }).then((result) => {
-      this.setData({ user: result.ok ? result.data : null, asked: true })
+      this.setUser(result.ok ? result.data : null)
+      this.setData({ asked: true })
       if (result.ok) this.loadDevices()
       else if (!isLoggedOut(result)) explain(result)
     })
+  },
+
+  /** @param {User | null} user */
+  setUser(user) {
+    const due = user && user.deletion_due_at ? new Date(user.deletion_due_at) : null
+    this.setData({ user, closing: due ? `${due.getMonth() + 1}月${due.getDate()}日` : '' })
   },
 
   loadDevices() {
@@ -77,6 +86,21 @@ Page({
     })
   },
 
+  closeAccount() {
+    wx.showModal({
+      title: '注销账号',
+      content: '个人资料和登录记录将被删除，到期前可以撤回。确定注销吗？',
+      confirmColor: '#c9302c',
+      success: ({ confirm }) => {
+        if (confirm) this.change(() => auth.request({ url: 'me/', method: 'DELETE' }), '已申请注销')
+      },
+    })
+  },
+
+  keepAccount() {
+    this.change(() => auth.request({ url: 'me/deletion/cancel/', method: 'POST' }), '已撤回')
+  },
+
   copy() {
     if (this.data.user) wx.setClipboardData({ data: this.data.user.id })
   },
@@ -90,13 +114,16 @@ Page({
     })
   },
 
-  /** @param {() => Promise<UserResult>} job */
-  change(job) {
+  /**
+   * @param {() => Promise<UserResult>} job
+   * @param {string} done
+   */
+  change(job, done = '已保存') {
     once(this, job).then((result) => {
       if (!result) return
       if (result.ok) {
-        this.setData({ user: result.data })
-        wx.showToast({ title: '已保存', icon: 'none' })
+        this.setUser(result.data)
+        wx.showToast({ title: done, icon: 'none' })
       } else {
         explain(result)
       }

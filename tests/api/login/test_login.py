@@ -34,6 +34,7 @@ def test_alice_logs_in_and_becomes_a_user(fake_wechat, client):
             "avatar": None,
             "phone": None,
             "created_at": body["user"]["created_at"],
+            "deletion_due_at": None,
         },
         "warnings": [],
         "extra": {},

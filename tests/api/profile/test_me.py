@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 def test_me_is_the_user_object(alice):
     me = alice.me()
-    assert set(me) == {"id", "nickname", "avatar", "phone", "created_at"}
+    assert set(me) == {"id", "nickname", "avatar", "phone", "created_at", "deletion_due_at"}
     assert me["id"] == str(alice.row.pk)
     assert isinstance(me["id"], str)
 

@@ -69,10 +69,11 @@ def test_the_first_login_of_a_day_notes_the_day(fake_wechat, client, alice, stat
     assert Person.objects.get().last_seen_on == person.last_seen_on
 
 
-def test_a_first_login_takes_seven_and_djangos_own(fake_wechat, client, statements_of):
+def test_a_first_login_takes_eight_and_djangos_own(fake_wechat, client, statements_of):
     assert statements_of(lambda: log_in(client, fake_wechat, "alice")) == [
         "SELECT wxauth_openid",
         "SELECT wxauth_identity",
+        "SELECT wxauth_rememberedblock",
         "INSERT users_user",
         "INSERT wxauth_person",
         "INSERT wxauth_identity",
@@ -85,7 +86,7 @@ def test_a_first_login_takes_seven_and_djangos_own(fake_wechat, client, statemen
 def test_a_first_login_without_unionid_takes_one_less(fake_wechat, client, statements_of):
     fake_wechat.add_person("alice", unionid=None)
     lines = statements_of(lambda: log_in(client, fake_wechat, "alice"))
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert "SELECT wxauth_identity" not in lines
 
 

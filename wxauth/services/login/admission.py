@@ -17,9 +17,10 @@ from django.db import router
 
 from wxauth.clock import today
 from wxauth.conf import conf
-from wxauth.exceptions import NotRegistered
+from wxauth.exceptions import Blocked, NotRegistered
 from wxauth.models import Event, Identity, OpenId, Person
 from wxauth.services import transactions
+from wxauth.services.erasure import blocks
 from wxauth.services.journal import events
 from wxauth.types import App, Secret, Session
 from wxauth.wiring import get_adapter
@@ -79,9 +80,9 @@ def admit(
 
     ``phone``: a number that WeChat has just told of this openid.
 
-    Raises ``NotRegistered`` for a stranger who may not be registered now, and ``SignupRefused``
-    where the adapter says so. Two requests that meet here violate a unique constraint; the story
-    then starts again and finds what the other one made.
+    Raises ``NotRegistered`` for a stranger who may not be registered now, ``Blocked`` for one who
+    was blocked and erased, and ``SignupRefused`` where the adapter says so. Two requests that meet
+    here violate a unique constraint; the story then starts again and finds what the other one made.
 
     Raises ``TwoUsers`` where two users are one person; without ``may_join``, the openid keeps the
     user that it has.
@@ -96,6 +97,8 @@ def admit(
     if identity is None:
         if not signup or conf.SIGNUP == "closed" or (conf.SIGNUP == "phone" and phone is None):
             raise NotRegistered("Nobody is registered under this openid.")
+        if blocks.was_blocked(app=app, session=session, now=now):
+            raise Blocked("This person was blocked, and erased.")
         person, created = _make_person(app=app, session=session, phone=phone, extra=extra, now=now)
         identity = Identity.objects.create(
             person=person, platform=app.platform, unionid=session.unionid

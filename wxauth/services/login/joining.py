@@ -84,6 +84,8 @@ def _survivor(person: Person, owner: Person) -> Person | None:
     """Who stays, or None if both must. The one who has something; else the older."""
     if not conf.JOIN or _was_parted(person, owner):
         return None
+    if person.deletion_due_at is not None or owner.deletion_due_at is not None:
+        return None  # Nobody loses an account, or keeps one, that the other was to lose.
     disposable = [each for each in (person, owner) if _is_disposable(each)]
     if not disposable:
         return None

@@ -18,6 +18,7 @@ from wxauth.exceptions import Blocked, CodeUsed, LastIdentity, NotFound
 from wxauth.exceptions import Conflict as Taken
 from wxauth.models import Conflict, Event, Identity, Login, OpenId, Person
 from wxauth.services import transactions
+from wxauth.services.erasure import blocks
 from wxauth.services.journal import events, outcomes
 from wxauth.types import App, Secret, Session
 from wxauth.wiring import get_adapter
@@ -124,7 +125,7 @@ def _take_over(key: Any, *, app: App, session: Session, now: datetime) -> tuple[
 def own(person: Person, *, app: App, session: Session, now: datetime) -> tuple[OpenId, bool]:
     """The openid as one of this person's, and whether it is new. Part of a transaction.
 
-    Raises ``Conflict``.
+    Raises ``Conflict``, and ``Blocked``.
     """
     known = OpenId.objects.find(app.appid, session.openid)
     owned = admission.find_identity(app=app, session=session)
@@ -136,6 +137,8 @@ def own(person: Person, *, app: App, session: Session, now: datetime) -> tuple[O
         return known, False
     if OpenId.objects.for_user(person.user, app.appid).exists():
         raise Taken("This user has another openid in this app.")
+    if owned is None and blocks.was_blocked(app=app, session=session, now=now):
+        raise Blocked("This WeChat account was blocked, and its user erased.")
     identity = owned or Identity(person=person, platform=app.platform, unionid=session.unionid)
     identity.person = person
     if owned is None:

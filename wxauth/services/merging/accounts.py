@@ -48,6 +48,10 @@ POLICIES: Mapping[str, Policy | With] = {
     "blocked_by": With(("blocked_at",)),
     "blocked_reason": With(("blocked_at",)),
     "merged_into": Policy.POINT,
+    # Whoever has asked for deletion is merged with nobody.
+    "deletion_asked_at": Policy.KEEP,
+    "deletion_due_at": Policy.KEEP,
+    "deletion_refusal": Policy.KEEP,
     "created_at": Policy.KEEP,
     "last_seen_on": Policy.KEEP,
 }

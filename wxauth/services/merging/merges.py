@@ -156,6 +156,11 @@ def _check(pair: Pair, source: Any, target: Any) -> None:
         for key, person in pair.persons.items()
         if person.merged_into_id is not None
     ]
+    reasons += [
+        _("User %(user)s has asked to be deleted.") % {"user": key}
+        for key, person in pair.persons.items()
+        if person.deletion_due_at is not None
+    ]
     if not pair.users[target].is_active:
         reasons.append(_("User %(user)s, who would survive, is inactive.") % {"user": target})
     if reasons:

@@ -203,6 +203,17 @@ def _save(person: Person, content: bytes) -> str:
     raise StorageUnavailable(f"The storage took no picture ({kind}).")
 
 
+def delete(name: str) -> None:
+    """Delete a picture whose person is erased. Raises ``StorageUnavailable``."""
+    try:
+        _field().storage.delete(name)
+    except Exception as error:  # noqa: BLE001 - each storage has exceptions of its own
+        kind = type(error).__name__
+    else:
+        return
+    raise StorageUnavailable(f"The storage deleted no picture ({kind}).")
+
+
 def _delete(name: str) -> None:
     try:
         _field().storage.delete(name)

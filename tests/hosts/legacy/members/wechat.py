@@ -37,5 +37,10 @@ class MemberAdapter(Adapter):
             member.openid = openid
         return member
 
+    def erase_user(self, *, user):
+        # What `find_user` goes by: otherwise whoever was deleted is found again, and shut out.
+        user.openid, user.mobile = None, ""
+        super().erase_user(user=user)
+
     def login_payload(self, *, user, login, created):
         return {"member": user.pk}
