@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "wxauth.web.middleware.WeChatSessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -130,6 +131,12 @@ if CACHES["default"]["BACKEND"] == "django.core.cache.backends.redis.RedisCache"
 # -- users -------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "wxauth.backends.WeChatBackend",
+]
+# Where the buttons are; problems at a login lead back to it.
+LOGIN_URL = LOGIN_REDIRECT_URL = "website"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -224,6 +231,7 @@ _wxauth: dict[str, Any] = {
     "APPS": _apps,
     "DEFAULT_APP": env.str("WXAUTH_DEFAULT_APP", default=_appid),
     "API_BASE": env.str("WXAUTH_API_BASE", default=""),
+    "OPEN_BASE": env.str("WXAUTH_OPEN_BASE", default=""),
     "ENCRYPTION_KEYS": env.list(
         "WXAUTH_ENCRYPTION_KEYS",
         cast=str.strip,
@@ -245,6 +253,7 @@ _wxauth: dict[str, Any] = {
     "SIGNUP": env.str("WXAUTH_SIGNUP", default=""),
     "CLOUD": env.bool("WXAUTH_CLOUD", default=None),
     "PREFETCH": env.bool("WXAUTH_PREFETCH", default=DEBUG or None),
+    "STAFF": env.str("WXAUTH_STAFF", default=""),
     "LOCAL_MEDIA": env.bool("WXAUTH_LOCAL_MEDIA", default=None),
 }
 # What is not set is left out, so that the defaults stand in one place, wxauth/conf.py.

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.conf.urls.static import static
 from django.contrib import admin
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerView
 
@@ -10,10 +11,14 @@ from wxauth.api.views import NotFoundView
 
 from .index import index
 from .schema import schema
+from .website import website
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/wxauth/", include("wxauth.urls")),
+    path("wechat/", include("wxauth.web.urls")),
+    path("website/", website, name="website"),
+    path("website/logout/", LogoutView.as_view(next_page="website"), name="website-logout"),
     path("api/schema/", schema, name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     # The API never answers HTML, not even Django's own 404 page for developers.

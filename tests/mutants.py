@@ -543,6 +543,62 @@ MUTANTS = [
             ("more than WeChat keeps", "if size <= MAX_ANSWER:", "if True:"),
         ],
     ),
+    # -- pages for browsers --------------------------------------------------------------------
+    *_mutants(
+        "wxauth/web/states.py",
+        "tests/web/test_states.py",
+        [
+            ("a state twice", 'or row["used"] or', "or"),
+            ("a state for ever", 'or row["until"] <= time.time()', ""),
+            ("a state that is used in memory only", "        session.save()\n", "        pass\n"),
+        ],
+    ),
+    *_mutants(
+        "wxauth/web/doors.py",
+        "tests/web/test_states.py",
+        [
+            ("any address after a login", "text if is_next(text) else", "text if text else"),
+            ("line breaks in it", "bool(NEXT.fullmatch(text)) and", ""),
+            ("two slashes", " and url_has_allowed_host_and_scheme(text, allowed_hosts=None)", ""),
+        ],
+    ),
+    *_mutants(
+        "wxauth/web/sessions.py",
+        "tests/web/test_sessions.py",
+        [
+            ("sessions that outlive their login", " or not _is_live(key, user)", ""),
+            ("the data of who is out", "        request.session.flush()\n", ""),
+            ("openids that have moved", "        via__identity__person=user.pk,\n", ""),
+        ],
+    ),
+    *_mutants(
+        "wxauth/web/sessions.py",
+        "tests/web/test_guests.py",
+        [("a planted session", "        request.session.cycle_key()\n", "        pass\n")],
+    ),
+    *_mutants(
+        "wxauth/services/login/signing_in.py",
+        "tests/web/test_sessions.py",
+        [("staff without a password", "if opening.browser and conf.refuses_staff", "if False and")],
+    ),
+    *_mutants(
+        "wxauth/web/views.py",
+        "tests/web/test_linking.py",
+        [("linking to whoever is there", "if wish.user != str(request.user.pk):", "if False:")],
+    ),
+    *_mutants(
+        "wxauth/services/login/tickets.py",
+        "tests/web/test_tickets.py",
+        [
+            ("a ticket twice", "    transactions.run(lambda: _spend(ticket))\n", ""),
+            ("a ticket for ever", ", max_age=LIFE", ""),
+            (
+                "a ticket of a login that has ended",
+                "Login.objects.live(timezone.now())",
+                "Login.objects",
+            ),
+        ],
+    ),
     # -- one code twice, and the cache ---------------------------------------------------------
     *_mutants(
         "wxauth/services/login/repeats.py",

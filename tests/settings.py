@@ -21,6 +21,8 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # No collectstatic before the tests.
 WHITENOISE_AUTOREFRESH = True
+# As in production; the test client does not mind.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 # Every message reaches pytest's caplog.
 LOGGING_CONFIG = None
 
@@ -39,7 +41,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 
 _LIMITS = (
     "login_address", "login_openid", "decrypt", "phone", "link", "profile", "avatar",
-    "prefetch", "deletion", "export", "reveal",
+    "prefetch", "web_ticket", "deletion", "export", "reveal",
 )  # fmt: skip
 
 WXAUTH = {

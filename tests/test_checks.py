@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core import checks as django_checks
 from django.core.cache.backends.redis import RedisSerializer
 from django.db import connection
@@ -173,6 +174,9 @@ WRONG = [
     ("E050", app(PUSH={"TOKEN": CANARY, "AES_KEYS": [CANARY * 2]})),
     ("E050", app(PUSH={"TOKEN": CANARY, "AES_KEYS": [5]})),
     ("E050", app(PUSH={"TOKEN": CANARY, "AES_KEY": ["k" * 43]})),
+    ("E016", {"OPEN_BASE": "open.weixin.qq.com"}),
+    ("E018", {"STAFF": "second"}),
+    ("E018", {"STAFF": True}),
     ("E021", {"LIMITS": ["10/min"]}),
     ("E021", {"LIMITS": {"phone": "10"}}),
     ("E021", {"LIMITS": {"phone": "0/min"}}),
@@ -426,6 +430,61 @@ def test_without_the_database_flag_no_connection_is_opened():
     assert checks.check_database() == checks.check_database(databases=["other"]) == []
 
 
+# -- pages for browsers ------------------------------------------------------------------------
+
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
+OURS = "wxauth.web.middleware.WeChatSessionMiddleware"
+BACKEND = "wxauth.backends.WeChatBackend"
+
+
+class OwnUsers(AuthenticationMiddleware):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("middleware", "backends", "missing"),
+    [
+        ([SESSIONS, USERS, OURS], [BACKEND], ""),
+        ([SESSIONS, f"{__name__}.OwnUsers", OURS], [BACKEND], ""),
+        ([USERS, OURS], [BACKEND], "SessionMiddleware"),
+        ([SESSIONS], [BACKEND], f"AuthenticationMiddleware, {OURS}"),
+        ([SESSIONS, USERS], [BACKEND], OURS),
+        ([SESSIONS, OURS, USERS], [BACKEND], OURS),
+        ([SESSIONS, USERS, OURS], [], BACKEND),
+    ],
+)
+def test_pages_for_browsers_want_sessions_backend_and_middleware(
+    settings, middleware, backends, missing
+):
+    settings.MIDDLEWARE, settings.AUTHENTICATION_BACKENDS = middleware, backends
+    assert ids({}) == (["wxauth.E040"] if missing else [])
+    with override_settings(WXAUTH=RIGHT):
+        said = [message.msg for message in django_checks.run_checks(tags=["wxauth"])]
+    assert [missing in text for text in said] == ([True] if missing else [])
+
+
+@pytest.mark.parametrize(
+    ("cookie", "said"),
+    [
+        ({"SAMESITE": "Strict"}, ["wxauth.E041"]),
+        ({"SAMESITE": "None"}, []),
+        ({"PATH": "/admin/"}, ["wxauth.E041"]),
+        ({"PATH": "/wechat/"}, []),
+        ({"SECURE": False}, ["wxauth.W042"]),
+    ],
+)
+def test_the_sessions_cookie_must_come_back_from_wechat(settings, cookie, said):
+    for name, value in cookie.items():
+        setattr(settings, f"SESSION_COOKIE_{name}", value)
+    assert ids({}) == said
+    # Who has no such pages has no such worries, nor who has no pages at all.
+    settings.ROOT_URLCONF = "tests.web.without"
+    assert ids({}) == []
+    settings.ROOT_URLCONF = None
+    assert ids({}) == []
+
+
 # -- what would be forgotten ------------------------------------------------------------------
 
 
@@ -471,5 +530,8 @@ def test_every_number_is_used_for_one_thing_and_tried_here():
         "W103",
         "W104",
         "W105",
+        "E040",
+        "E041",
+        "W042",
         "W106",
     }

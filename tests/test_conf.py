@@ -27,6 +27,7 @@ DEFAULTS = {
     "DEFAULT_APP": None,
     "SANDBOX": False,
     "API_BASE": "https://api.weixin.qq.com",
+    "OPEN_BASE": "https://open.weixin.qq.com",
     "CONCURRENCY": 8,
     "PROCESSES": None,
     "THREADS": None,
@@ -34,6 +35,7 @@ DEFAULTS = {
     "SIGNUP": "always",
     "CLOUD": False,
     "PREFETCH": False,
+    "STAFF": "refuse",
     "ADAPTER": "wxauth.adapter.Adapter",
     "JOIN": True,
     "DISPOSABLE_WITH": [],
@@ -52,6 +54,7 @@ DEFAULTS = {
         "prefetch": Rate(6000, 60),
         "profile": Rate(30, 60),
         "avatar": Rate(10, 60),
+        "web_ticket": Rate(30, 60),
         "deletion": Rate(10, 86400),
         "export": Rate(2, 86400),
         "reveal": Rate(60, 3600),
@@ -66,6 +69,7 @@ DEFAULTS = {
 OTHERS = {
     "DEFAULT_APP": TWO,
     "API_BASE": "https://proxy.example",
+    "OPEN_BASE": "https://pages.example",
     "CONCURRENCY": 3,
     "PROCESSES": 2,
     "THREADS": 4,
@@ -73,6 +77,7 @@ OTHERS = {
     "SIGNUP": "closed",
     "CLOUD": True,
     "PREFETCH": True,
+    "STAFF": "alone",
     "ADAPTER": "somewhere.Adapter",
     "JOIN": False,
     "DISPOSABLE_WITH": ["somewhere.Model"],
@@ -186,7 +191,7 @@ def test_the_sandbox_exists_under_debug_only():
         assert conf.get_app().secret.reveal() == "sandbox"
         assert conf.get_app(TWO).appid == TWO
         kinds = {app.kind for app in map(conf.get_app, SANDBOX_APPS)}
-        assert kinds == {Kind.MINIPROGRAM, Kind.MOBILE_APP}
+        assert kinds == set(Kind)
         with pytest.raises(UnknownApp):
             conf.get_app("not an appid")
     with override_settings(WXAUTH={"SANDBOX": True}, DEBUG=False):

@@ -21,6 +21,7 @@ from .exceptions import UnknownApp
 from .types import App, Kind, Push, Rate, Secret
 
 OFFICIAL_API_BASE = "https://api.weixin.qq.com"
+OFFICIAL_OPEN_BASE = "https://open.weixin.qq.com"
 #: Where ``manage.py wxauth_sandbox`` listens unless told otherwise.
 SANDBOX_API_BASE = "http://127.0.0.1:8001"
 #: The appid of a login that names none, while the sandbox stands in for WeChat.
@@ -29,8 +30,8 @@ SANDBOX_APPID = "wx5a4db0c0ffee0001"
 SANDBOX_SECRET = Secret("sandbox")
 #: Likewise, Token and EncodingAESKey of its pushes.
 SANDBOX_PUSH = Push(Secret("sandbox"), (Secret("sandbox" * 6 + "s"),))
-#: The apps of the sandbox: two mini-programs and a mobile app of one platform, and a mini-program
-#: of another.
+#: The apps of the sandbox: two mini-programs, a mobile app, a website and an official account of
+#: one platform, and a mini-program of another.
 SANDBOX_APPS = {
     app.appid: app
     for app in (
@@ -38,6 +39,8 @@ SANDBOX_APPS = {
         App("wx5a4db0c0ffee0002", SANDBOX_SECRET, name="sandbox"),
         App("wx5a4db0c0ffee0003", SANDBOX_SECRET, platform="another", name="sandbox"),
         App("wx5a4db0c0ffee0004", SANDBOX_SECRET, Kind.MOBILE_APP, name="sandbox"),
+        App("wx5a4db0c0ffee0005", SANDBOX_SECRET, Kind.WEBSITE, name="sandbox"),
+        App("wx5a4db0c0ffee0006", SANDBOX_SECRET, Kind.OFFICIAL_ACCOUNT, name="sandbox"),
     )
 }
 
@@ -54,6 +57,7 @@ LIMITS = {
     "prefetch": "6000/min",
     "profile": "30/min",
     "avatar": "10/min",
+    "web_ticket": "30/min",
     "deletion": "10/day",
     "export": "2/day",
     "reveal": "60/hour",
@@ -189,6 +193,13 @@ class Settings:
         return base.rstrip("/")
 
     @property
+    def OPEN_BASE(self) -> str:
+        """Where WeChat's pages for browsers are, without a final slash."""
+        default = self.API_BASE if self.SANDBOX else OFFICIAL_OPEN_BASE
+        base: str = self.declared.get("OPEN_BASE") or default
+        return base.rstrip("/")
+
+    @property
     def CONCURRENCY(self) -> int:
         """Calls to WeChat at once per process: the size of the connection pool."""
         return int(self.declared.get("CONCURRENCY", 8))
@@ -231,6 +242,16 @@ class Settings:
     def PREFETCH(self) -> bool:
         """Whether WeChat's servers are answered at ``prefetch/`` (数据预拉取)."""
         return self.declared.get("PREFETCH", False) is True
+
+    @property
+    def STAFF(self) -> str:
+        """Whether WeChat alone lets a user with ``is_staff`` in through a browser: ``refuse``, or
+        ``alone``, which makes of WeChat's QR code a key to the admin."""
+        return str(self.declared.get("STAFF", "refuse"))
+
+    def refuses_staff(self, user: Any) -> bool:
+        """Whether this user may not come in by WeChat through a browser."""
+        return self.STAFF != "alone" and bool(getattr(user, "is_staff", False))
 
     @property
     def ADAPTER(self) -> str:

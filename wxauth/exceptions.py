@@ -9,6 +9,10 @@
     │   ├── InvalidCode         WeChat does not know the login code (wrong, expired, of another app)
     │   └── CodeUsed            the login code was exchanged before
     ├── SnapshotUser            nobody: WeChat's snapshot page shows a virtual account
+    ├── InvalidState            a browser came back with a state that is not its own, or used
+    ├── Cancelled               the person said no on WeChat's page
+    ├── StaffRefused            a member of the staff at a door for browsers
+    ├── InvalidTicket           a web ticket that lets nobody in (any more)
     ├── InvalidPhoneCode        WeChat does not accept the phone code
     │   └── LoginCodeSent       ... because it is a login code
     ├── Undecryptable           encrypted data, or a rawData signature, that is not acceptable
@@ -78,6 +82,22 @@ class InvalidPhoneCode(WxauthError):
 
 class LoginCodeSent(InvalidPhoneCode):
     """A code of ``wx.login`` where the phone button's was expected. The two are not alike."""
+
+
+class InvalidState(WxauthError):
+    """A browser came back from WeChat with a state that is not its own, too old, or used."""
+
+
+class Cancelled(WxauthError):
+    """The person said no on WeChat's page."""
+
+
+class StaffRefused(WxauthError):
+    """A member of the staff, at a door for browsers: they have a password."""
+
+
+class InvalidTicket(WxauthError):
+    """A web ticket that is not ours, too old, used, or of a login that has ended."""
 
 
 class Undecryptable(WxauthError, ValueError):

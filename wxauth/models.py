@@ -227,9 +227,9 @@ class Login(models.Model):
 
 class SpentData(models.Model):
     """What was accepted once, for as long as it could be taken for fresh again: encrypted data of a
-    phone's, a message that WeChat pushed."""
+    phone's, a web ticket, a message that WeChat pushed."""
 
-    #: Keyed hash of app, openid and ciphertext; of app and message.
+    #: Keyed hash of app, openid and ciphertext; of a ticket; of app and message.
     digest = ByteExactField(_("digest"), max_length=43, primary_key=True)
     expires_at = models.DateTimeField(_("expires at"))
 

@@ -86,6 +86,8 @@ class Channel(str, Enum):
     CLOUD = "cloud"
     #: WeChat's servers, for a mini-program that is about to start (数据预拉取).
     PREFETCH = "prefetch"
+    #: A page inside a mini-program, by a ticket of the mini-program's.
+    WEB_VIEW = "webview"
 
 
 @dataclass(frozen=True)

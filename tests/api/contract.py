@@ -43,6 +43,14 @@ CONTRACT = {
 }
 
 
+#: What only pages for browsers answer.
+PAGES = {
+    "invalid_state": (400, "login"),
+    "invalid_ticket": (400, "login"),
+    "cancelled": (403, "login"),
+    "staff_refused": (403, "stop"),
+}
+
 #: What the phone does next where the code that was sent is good for another try: a phone code.
 WITH_PHONE_CODE = {"wechat_bad_response": "retry", "wechat_timeout": "retry"}
 

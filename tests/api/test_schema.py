@@ -68,6 +68,7 @@ OPERATIONS = {
     | WECHAT
     | {"invalid_request", "unknown_app", "invalid_token", "invalid_code", "code_used", "blocked"}
     | {"not_registered", "signup_refused", "not_found", "conflict"},
+    ("post", "web-ticket/"): ALWAYS | TOKEN | BODY | LIMIT | {"not_found"},
     ("get", "me/identities/"): ALWAYS | TOKEN,
     ("delete", "me/identities/{identity_id}/"): ALWAYS | TOKEN | {"not_found", "conflict"},
     ("delete", "me/logins/{login_id}/"): ALWAYS | TOKEN | {"not_found"},

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qs, quote, quote_plus, urlsplit
 
 import pytest
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
@@ -40,7 +40,7 @@ from wxauth.conf import conf
 from wxauth.crypto import keyring
 from wxauth.crypto.keyring import generate_key
 from wxauth.exceptions import DatabaseUnavailable
-from wxauth.models import Login, Person
+from wxauth.models import Event, Login, Person
 from wxauth.services import upkeep
 from wxauth.services.data import opening, session_keys
 from wxauth.services.login import admission, by_code, entry, logout
@@ -660,6 +660,65 @@ def test_no_door_leaves_a_trace(watch, world, phone_app, settings, monkeypatch, 
             world.add_person(name)
             come(name)
     for row in (*Login.objects.values(), *Person.objects.values()):
+        watch.look("row", repr(row))
+    assert watch.shown > 100
+    assert watch.hits == []
+
+
+@pytest.mark.waits
+def test_no_browser_leaves_a_trace(watch, world, phone_app, settings, monkeypatch, hurried):
+    """Codes, states, sessions and tickets: in no log, error, page, row or address that we write."""
+    # Django writes the SQL of its sessions to its own log, with their keys.
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+    site = "wx00000000000000a1"
+    apps = {**settings.WXAUTH["APPS"], site: {"SECRET": APP_SECRET, "KIND": "website"}}
+    settings.WXAUTH = {**settings.WXAUTH, "APPS": apps}
+    world.add_app(site, APP_SECRET, kind="website")
+    new = functools.partial(Client, raise_request_exception=False)
+    browser = new()
+
+    def show(answer):
+        watch.look("page", answer.content.decode())
+        watch.look("address", answer.get("Location", ""))
+
+    def come(name):
+        state = browser.get(f"/wechat/start/{site}/").url.partition("state=")[2].partition("#")[0]
+        code = world.oauth2_code(name, site)
+        watch.plant(f"code of {name}", code)
+        watch.plant(f"state of {name}", state)
+        for _ in range(2):
+            show(browser.get(f"/wechat/callback/?code={code}&state={state}"))
+        show(new().get(f"/wechat/callback/?code={code}&state={state}"))
+        watch.plant(f"session of {name}", browser.cookies["sessionid"].value)
+        show(browser.get("/website/"))
+
+    def go_on():
+        address = phone_app.send("POST", "web-ticket/", {}, token).json()["url"]
+        ticket = parse_qs(urlsplit(address).query)["ticket"][0]
+        watch.plant(f"ticket {ticket}", ticket)
+        for _ in range(2):
+            show(new().post("/wechat/enter/", {"ticket": ticket}))
+            show(new().post("/wechat/enter/?ticket=" + ticket, {"ticket": ticket + "x"}))
+
+    come("alice")
+    token = phone_app.log_in(world.login_code("alice", ONE)).json()["token"]
+    go_on()
+    for place, fault in FAULTS.items():
+        if "session_key" in place:
+            continue  # There is none in these answers.
+        world.add_person(place)
+        world.faults.add(fault, path=faults.OAUTH2)
+        come(place)
+        world.faults.clear()
+    for owner, name in [
+        (admission, "get_adapter"), (entry, "_note_visit"), (Login.objects, "create"),
+    ]:  # fmt: skip
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, bug)
+            world.add_person(name)
+            come(name)
+            go_on()
+    for row in (*Login.objects.values(), *Person.objects.values(), *Event.objects.values()):
         watch.look("row", repr(row))
     assert watch.shown > 100
     assert watch.hits == []

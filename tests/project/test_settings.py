@@ -92,6 +92,8 @@ def test_a_secret_key_that_begins_with_a_dollar_is_taken_as_it_is(load: Any):
         ({"WEB_CONCURRENCY": "4"}, "PROCESSES", 4),
         ({"WEB_THREADS": "8"}, "THREADS", 8),
         ({"WXAUTH_SIGNUP": "phone"}, "SIGNUP", "phone"),
+        ({"WXAUTH_STAFF": "alone"}, "STAFF", "alone"),
+        ({"WXAUTH_OPEN_BASE": "http://127.0.0.1:9"}, "OPEN_BASE", "http://127.0.0.1:9"),
         ({"WXAUTH_LOCAL_MEDIA": "True"}, "LOCAL_MEDIA", True),
     ],
 )

@@ -22,6 +22,7 @@ CHANNELS = {
     Channel.MOBILE_APP.value: _("mobile app"),
     Channel.CLOUD.value: _("Cloud Hosting"),
     Channel.PREFETCH.value: _("pre-fetch"),
+    Channel.WEB_VIEW.value: _("web-view"),
 }
 
 Choices = list[tuple[str, Any]]

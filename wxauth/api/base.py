@@ -28,7 +28,7 @@ from .parsers import StrictJSONParser
 from .schema import Operation, make_schema
 
 #: What is not one of these is the caller's own text.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 #: Bytes of a body that nobody wants which are read nevertheless, and the size of a piece.
 _DISCARDED, _PIECE = 16 * 1024 * 1024, 64 * 1024
@@ -115,7 +115,7 @@ class View(APIView):
         if not isinstance(login, Login):
             login = self.new_login
         return {
-            "method": request.method if request.method in _METHODS else "other",
+            "method": request.method if request.method in METHODS else "other",
             "path": (match and match.url_name) or "unknown",
             "status": status,
             "code": self.code,

@@ -8,6 +8,7 @@ import math
 import re
 import time
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from wxauth.conf import conf
@@ -23,12 +24,16 @@ _warned = -math.inf
 
 
 def get_device(request: Request) -> Device:
+    return make_device(request._request)
+
+
+def make_device(request: HttpRequest) -> Device:
     # Printable: PostgreSQL takes no NUL, and staff read it in the list of logins.
     agent = "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())
-    return Device(user_agent=agent[:200], address=get_address(request), request=request._request)
+    return Device(user_agent=agent[:200], address=get_address(request), request=request)
 
 
-def get_address(request: Request) -> str | None:
+def get_address(request: Request | HttpRequest) -> str | None:
     """The address of the client, or None where it cannot be read.
 
     Each trusted proxy appends the address it saw to X-Forwarded-For, so the client's is the n-th
@@ -46,7 +51,7 @@ def get_address(request: Request) -> str | None:
     return address
 
 
-def get_peer(request: Request) -> str | None:
+def get_peer(request: Request | HttpRequest) -> str | None:
     """The address at the other end of the connection: the client's, or the last proxy's.
 
     None where the server does not say (a unix socket).

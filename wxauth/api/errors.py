@@ -48,6 +48,22 @@ SNAPSHOT = Row(
     "tap",
     _("WeChat shows a snapshot of this page. Please tap 使用完整服务 (full service) below."),
 )
+INVALID_STATE = Row(
+    "invalid_state",
+    400,
+    "login",
+    _("This login is over, or another browser began it. Please start again."),
+)
+INVALID_TICKET = Row(
+    "invalid_ticket",
+    400,
+    "login",
+    _("This page was open too long, or used already. Please open it again."),
+)
+CANCELLED = Row("cancelled", 403, "login", _("You did not agree to log in with WeChat."))
+STAFF_REFUSED = Row(
+    "staff_refused", 403, "stop", _("Staff do not log in by WeChat. Please use your password.")
+)
 INVALID_PHONE_CODE = Row(
     "invalid_phone_code",
     400,
@@ -158,6 +174,10 @@ TABLE: tuple[tuple[type[BaseException], Row], ...] = (
     (wx.CodeUsed, CODE_USED),
     (wx.InvalidCode, INVALID_CODE),
     (wx.SnapshotUser, SNAPSHOT),
+    (wx.InvalidState, INVALID_STATE),
+    (wx.InvalidTicket, INVALID_TICKET),
+    (wx.Cancelled, CANCELLED),
+    (wx.StaffRefused, STAFF_REFUSED),
     (wx.LoginCodeSent, LOGIN_CODE_SENT),
     (wx.InvalidPhoneCode, INVALID_PHONE_CODE),
     (wx.Undecryptable, UNDECRYPTABLE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from wxauth.models import Login
@@ -23,6 +24,11 @@ def hit_of(request: Request, limit: str) -> Hit:
     address."""
     if isinstance(request.auth, Login):
         return Hit(limit, str(request.auth.person_id), appid=request.auth.appid)
+    return hit_of_address(request, limit)
+
+
+def hit_of_address(request: Request | HttpRequest, limit: str) -> Hit:
+    """A request to be counted of whoever has this address."""
     address = get_address(request)
     if address is not None:
         return Hit(limit, _network(address))

@@ -113,6 +113,15 @@ def require_together(fields: Mapping[str, Any], one: str, other: str) -> None:
             )
 
 
+class WebTicketRequestSerializer(serializers.Serializer[Any]):
+    next = TextField(required=False, max_length=500, help_text=_("The path of this site to show."))
+
+
+class WebTicketAnswerSerializer(serializers.Serializer[Any]):
+    url = SecretField(help_text=_("What the web-view opens. It works once."))
+    expires_in = serializers.IntegerField(help_text=_("In seconds."))
+
+
 class DecryptAnswerSerializer(serializers.Serializer[Any]):
     # A serializer has an attribute of this name; the metaclass takes the field out of its way.
     data = serializers.DictField(  # type: ignore[assignment]

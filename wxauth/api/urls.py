@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from . import identities, prefetch, push, views
+from . import identities, prefetch, push, views, web_ticket
 
 app_name = "wxauth"
 
@@ -31,6 +31,7 @@ urlpatterns = [
         name="identity-detail",
     ),
     re_path(r"^link/?$", identities.LinkView.as_view(), name="link"),
+    re_path(r"^web-ticket/?$", web_ticket.WebTicketView.as_view(), name="web-ticket"),
     re_path(r"^decrypt/?$", views.DecryptView.as_view(), name="decrypt"),
     re_path(r"^session/check/?$", views.SessionCheckView.as_view(), name="session-check"),
     re_path(r"^prefetch/?$", prefetch.PrefetchView.as_view(), name="prefetch"),

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from wxauth.models import Login
 
-from . import apps, cloud, http, keys, people, production, servers, values
+from . import apps, browsers, cloud, http, keys, people, production, servers, values
 
 #: In the order in which their messages stand.
 PARTS = (
@@ -28,12 +28,14 @@ PARTS = (
     values.check_switches,
     people.check_signup,
     values.check_paths,
-    http.check_api_base,
+    http.check_bases,
     http.check_limits,
     servers.check_cache,
     servers.check_threads,
     people.check_merging,
     cloud.check_environment,
+    browsers.check_staff,
+    browsers.check_browsers,
     people.check_data,
 )
 

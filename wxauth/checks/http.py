@@ -12,16 +12,16 @@ from django.utils.translation import gettext as _
 from wxauth.conf import LIMITS, RATE
 
 
-def check_api_base(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:
-    base = declared.get("API_BASE")
-    if not base:
-        return
-    if not (isinstance(base, str) and _is_address(base)):
-        yield Error(
-            _('WXAUTH["API_BASE"] must be an address such as https://api.weixin.qq.com.'),
-            hint=_("http or https, a host, no user name, nothing after a question mark."),
-            id="wxauth.E016",
-        )
+def check_bases(declared: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    for key in ("API_BASE", "OPEN_BASE"):
+        base = declared.get(key)
+        if base and not (isinstance(base, str) and _is_address(base)):
+            yield Error(
+                _('WXAUTH["%(key)s"] must be an address such as https://api.weixin.qq.com.')
+                % {"key": key},
+                hint=_("http or https, a host, no user name, nothing after a question mark."),
+                id="wxauth.E016",
+            )
 
 
 def _is_address(text: str) -> bool:

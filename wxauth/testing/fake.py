@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .consent import Consent
 from .faults import Faults
-from .oauth2 import OAuth2
 from .people import FakePerson, Unknown
 from .push import Pushing
 from .refusals import Refused, refusal
@@ -43,7 +43,7 @@ class _Code:
     used: bool = False
 
 
-class FakeWeChat(OAuth2, Pushing):
+class FakeWeChat(Consent, Pushing):
     """WeChat's side of a login. Safe to use from many threads.
 
     Wherever a method takes a ``person``, it is a ``FakePerson``, a name, or nothing for the

@@ -46,7 +46,8 @@ def fake_wechat(
 
     # What earlier tests counted is not written among the statements of this one.
     monkeypatch.setattr(counts, "_by_process", {})
-    changes = {"API_BASE": _fake_wechat_server.url, "SANDBOX": False}
+    url = _fake_wechat_server.url
+    changes = {"API_BASE": url, "OPEN_BASE": url, "SANDBOX": False}
     if not conf.APPS:
         apps = {appid: {"SECRET": f"secret-of-{appid}"} for appid in APPIDS}
         changes |= {"APPS": apps, "DEFAULT_APP": APPIDS[0]}

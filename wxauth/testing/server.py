@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from .consent import PREFIX as CONNECT
 from .fake import FakeWeChat, read_json
 from .faults import Reply
 from .page import PhonePage, Request
@@ -160,6 +161,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if url.path.startswith(PREFIX):
             reply = control(fake, self.command, url.path, params, body)
+            self.head(reply)
+            self.body(reply.body)
+            return
+        if url.path.startswith(CONNECT):
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = fake.connect(self.path, headers)
             self.head(reply)
             self.body(reply.body)
             return

@@ -26,6 +26,8 @@ class FakeApp:
     secret: str = field(repr=False)
     platform: str | None
     kind: str = "miniprogram"
+    #: The host that the console knows (授权回调域, 网页授权域名); None: any.
+    domain: str | None = None
 
 
 class State:
@@ -56,14 +58,16 @@ class State:
         *,
         platform: str | None = "default",
         kind: str = "miniprogram",
+        domain: str | None = None,
     ) -> None:
         """Let an app exist, or change it. ``platform`` is its Open Platform account, the scope
         of a unionid; None: it is bound to none, and logins yield no unionid. ``kind`` is
-        ``miniprogram``, ``mobileapp``, ``website`` or ``officialaccount``, else ``ValueError``."""
+        ``miniprogram``, ``mobileapp``, ``website`` or ``officialaccount``, else ``ValueError``.
+        ``domain`` is the one host that browsers may come back to (授权回调域); None: any."""
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}.")
         with self._lock:
-            self._apps[appid] = FakeApp(secret, platform, kind)
+            self._apps[appid] = FakeApp(secret, platform, kind, domain)
 
     @property
     def default_appid(self) -> str:

@@ -134,6 +134,7 @@ class Command(BaseCommand):
         lines = [
             "",
             *([_("Phone        %(url)s") % {"url": f"{server}/"}] if sandbox else []),
+            *([_("Website      %(url)s") % {"url": f"{server}/website/"}] if sandbox else []),
             _("API docs     %(url)s") % {"url": f"{server}/api/docs/"},
             _("Admin        %(url)s") % {"url": f"{server}/admin/"},
             _("Admin login  %(account)s") % {"account": account},

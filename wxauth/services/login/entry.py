@@ -56,6 +56,8 @@ class Opening:
     token: Secret = field(default_factory=lambda: Secret(new_token()), repr=False)
     #: Whether it makes the user; None until a telling gets as far as the row.
     created: bool | None = None
+    #: Of a browser: Django's own login follows, with a session and ``user_logged_in``.
+    browser: bool = False
 
 
 def find_opened(opening: Opening, *, request: HttpRequest | None) -> tuple[Login, bool] | None:
@@ -70,7 +72,7 @@ def find_opened(opening: Opening, *, request: HttpRequest | None) -> tuple[Login
     login = rows.filter(digest=token_digest(opening.token.reveal())).first()
     if login is None:
         return None
-    _announce_later(login, created=opening.created, request=request)
+    _announce_later(login, opening, request=request)
     return login, opening.created
 
 
@@ -107,7 +109,7 @@ def open_login(
         address=device.address,
     )
     _note_visit(person, now)
-    _announce_later(login, created=created, request=device.request)
+    _announce_later(login, opening, request=device.request)
     return login
 
 
@@ -120,20 +122,22 @@ def _note_visit(person: Person, now: datetime) -> None:
     )
 
 
-def _announce_later(login: Login, *, created: bool, request: HttpRequest | None) -> None:
+def _announce_later(login: Login, opening: Opening, *, request: HttpRequest | None) -> None:
     transaction.on_commit(
-        partial(_announce, login=login, created=created, request=request),
+        partial(_announce, login, opening, request=request),
         using=router.db_for_write(Login),
     )
 
 
-def _announce(*, login: Login, created: bool, request: HttpRequest | None) -> None:
-    user = login.person.user
+def _announce(login: Login, opening: Opening, *, request: HttpRequest | None) -> None:
+    user, created = login.person.user, bool(opening.created)
     outcomes.login(login, created=created)
     news: dict[str, Any] = {"sender": type(user), "user": user, "login": login}
     if created:
         signed_up.send_robust(**news)
     logged_in.send_robust(**news, created=created)
+    if opening.browser:
+        return
     signal = _without_last_login() if _was_here(user, login.created_at) else user_logged_in
     signal.send_robust(sender=type(user), request=request, user=user)
 

@@ -61,6 +61,18 @@ def link(*, user: Any, app: App, code: Secret, device: Device | None = None) -> 
     return LoggedIn(login, opening.token, created=False, warnings=(), extra=payload)
 
 
+def add(*, key: Any, app: App, code: Secret, keep: int | None) -> None:
+    """Add the WeChat app that this code comes from to the user with this key.
+
+    For a browser, which is logged in already: unlike ``link``, this opens no login. ``keep`` is the
+    key of the one that the browser stands on, if any.
+
+    Raises what ``link`` raises.
+    """
+    session = exchange(app=app, code=code)
+    transactions.run(partial(_add, key=key, app=app, session=session, keep=keep))
+
+
 def unlink(*, login: Login, identity_id: int) -> None:
     """Remove an identity of the caller, with its openids and their logins.
 
@@ -76,16 +88,28 @@ def _link(*, key: Any, app: App, session: Session, opening: Opening, device: Dev
             _announce(signals.linked, login.person.user, appid=app.appid)
         return login
     now = timezone.now()
+    openid, person = _take_over(key, app=app, session=session, now=now)
+    login = open_login(
+        openid=openid, app=app, session=session, opening=opening, device=device, now=now
+    )
+    _end_others(person, login.pk, now)
+    return login
+
+
+def _add(*, key: Any, app: App, session: Session, keep: int | None) -> None:
+    now = timezone.now()
+    _, person = _take_over(key, app=app, session=session, now=now)
+    _end_others(person, keep, now)
+
+
+def _take_over(key: Any, *, app: App, session: Session, now: datetime) -> tuple[OpenId, Person]:
+    """The openid as one of this user's, with its news."""
     user = lock_user(key)
     person, _ = Person.objects.get_or_create(user=user, defaults={"created_at": now})
     person.user = user
     if person.is_shut_out:
         raise Blocked("This person may not log in.")
     openid, new = own(person, app=app, session=session, now=now)
-    login = open_login(
-        openid=openid, app=app, session=session, opening=opening, device=device, now=now
-    )
-    _end_others(person, login, now)
     if new:
         events.record(
             kind=Event.Kind.LINKED,
@@ -95,7 +119,7 @@ def _link(*, key: Any, app: App, session: Session, opening: Opening, device: Dev
             detail={"openid": openid.pk, "identity": openid.identity_id},
         )
         _announce(signals.linked, user, appid=app.appid)
-    return login
+    return openid, person
 
 
 def own(person: Person, *, app: App, session: Session, now: datetime) -> tuple[OpenId, bool]:
@@ -140,7 +164,7 @@ def _unlink(*, login: Login, identity_id: int, written: list[Event]) -> None:
         raise LastIdentity("The last way to log in is not removed.")
     appids = sorted(identity.openids.values_list("appid", flat=True))
     remove(identity)
-    _end_others(login.person, login, now)
+    _end_others(login.person, login.pk, now)
     event = events.record(
         kind=Event.Kind.UNLINKED,
         user=user,
@@ -174,9 +198,9 @@ def lock_user(key: Any) -> Any:
     return user
 
 
-def _end_others(person: Person, login: Login, now: datetime) -> None:
+def _end_others(person: Person, keep: int | None, now: datetime) -> None:
     if conf.LINK_ENDS_OTHERS:
-        Login.objects.filter(person=person).exclude(pk=login.pk).revoke(now)
+        Login.objects.filter(person=person).exclude(pk=keep).revoke(now)
 
 
 def _announce(signal: Signal, user: Any, **news: Any) -> None:

@@ -43,6 +43,11 @@ def log_out_everywhere(*, login: Login, request: HttpRequest | None = None) -> N
     _announce(login.person.user, request)
 
 
+def end_session(*, key: int) -> None:
+    """End the login that a browser's session stands on: Django has logged the browser out."""
+    _end(Login.objects.filter(pk=key))
+
+
 def end_all(*, key: Any, keep: Login | None = None) -> int:
     """End every live login of the user with this key, but the one to ``keep``. Answers how many."""
     logins: LoginQuerySet = Login.objects.filter(person=key)

@@ -16,7 +16,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.utils import timezone
 
 from wxauth.conf import conf
-from wxauth.exceptions import Blocked, CodeUsed, NotRegistered, WxauthError
+from wxauth.exceptions import Blocked, CodeUsed, NotRegistered, StaffRefused, WxauthError
 from wxauth.models import Login
 from wxauth.services import limits, transactions
 from wxauth.services.journal import outcomes
@@ -71,6 +71,7 @@ def sign_in(
     signup: bool = True,
     extra: Mapping[str, Any] | None = None,
     seconds: int | None = None,
+    browser: bool = False,
 ) -> SignedIn:
     """Log in the person of this session, and make the user if need be.
 
@@ -78,16 +79,18 @@ def sign_in(
     door, if not the app's own kind. ``phone_code`` is what the phone button gave: it fails a login
     only where nobody signs up without it. ``signup`` False only asks: a stranger is refused and
     nothing is written. ``extra`` is for the adapter at a first login; it is neither stored nor
-    logged. ``seconds`` is how long the login lives, if not ``WXAUTH["TOKEN_TTL"]``.
+    logged. ``seconds`` is how long the login lives, if not ``WXAUTH["TOKEN_TTL"]``. ``browser``:
+    Django's own login is to follow, which opens more than the API, and to the staff the admin.
 
     Raises ``Blocked``, ``NotRegistered``, ``SignupRefused``, ``InvalidPhoneCode``, ``Conflict``,
-    ``RateLimited``, ``DatabaseUnavailable``, and of the phone code the ``WeChatError`` family.
+    ``RateLimited``, ``DatabaseUnavailable``, of a browser ``StaffRefused``, and of the phone code
+    the ``WeChatError`` family.
     """
     limits.hit("login_openid", session.openid, appid=app.appid)
     if phone_code is not None:
         admission.refuse_strangers(app=app, session=session, signup=signup)
     with phone.asking(app=app, openid=session.openid, code=phone_code) as answer:
-        opening = Opening()
+        opening = Opening(browser=browser)
         story = partial(
             _sign_in,
             app=app,
@@ -146,6 +149,8 @@ def _sign_in(
     person = admitted.openid.identity.person
     if person.is_shut_out:
         raise Blocked("This person may not log in.")
+    if opening.browser and conf.refuses_staff(person.user):
+        raise StaffRefused("Staff do not come in by WeChat alone.")
     login = open_login(
         openid=admitted.openid,
         app=app,
