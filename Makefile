@@ -23,8 +23,8 @@ run: setup ## Start the server and the simulated WeChat (HOST and PORT choose th
 
 # Without compiled files, every worker compiles every test anew, in every run.
 test: export PYTHONDONTWRITEBYTECODE =
-test: .venv/dev.stamp ## Run the tests on SQLite that wait for nothing
-	$(python) -m pytest -n auto --dist loadfile --durations=10
+test: .venv/dev.stamp ## Run the tests on SQLite that wait for nothing; of many cases some, others each time
+	$(python) -m pytest -n auto --dist loadfile --durations=10 --some
 
 test-all: .venv/dev.stamp .venv/databases.stamp .venv/browser.stamp ## Run all tests, on SQLite, PostgreSQL, MariaDB and MySQL
 	$(python) tests/databases.py

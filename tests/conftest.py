@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import re
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,41 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         _hurried = None
 
 
+#: So many cases of one test are tried where some will do.
+SOME = 8
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--some",
+        action="store_true",
+        help=f"try at most {SOME} cases of each test, others each time",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Once markers have had their say. Every worker comes to the same choice: by one seed."""
+    if not config.getoption("some"):
+        return
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    chance = random.Random(config.getoption("randomly_seed", 0))
+    left_out = {
+        item
+        for name in sorted(cases)
+        for item in chance.sample(sorted(cases[name], key=_id), max(0, len(cases[name]) - SOME))
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _id(item: pytest.Item) -> str:
+    return item.nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a test that waits for a socket leaves its core to another."""
     return (os.cpu_count() or 1) + 1
