@@ -40,7 +40,7 @@ def alias(request, settings, db):
         place = {"LOCATION": uuid.uuid4().hex}
         settings.CACHES = {"default": {"BACKEND": f"{BACKENDS}locmem.LocMemCache", **place}}
     elif request.param == "database":
-        place = {"LOCATION": "wxauth_test_cache"}
+        place = {"LOCATION": "tests_of_stores"}
         settings.CACHES = {"default": {"BACKEND": f"{BACKENDS}db.DatabaseCache", **place}}
         call_command("createcachetable", verbosity=0)
     elif "redis" in SHIPPED["BACKEND"]:
