@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -8,9 +11,13 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from tests.api.phone import APP_TWO, Phone
+from tests.statements import capture_statements
 from wxauth import wiring
 from wxauth.adapter import Adapter
+from wxauth.crypto import payload
+from wxauth.crypto.keyring import Keyring
 from wxauth.models import Identity, Login, OpenId, Person
+from wxauth.services import stores
 from wxauth.testing import FakeWeChat
 from wxauth.wechat.transport import Transport
 
@@ -96,3 +103,41 @@ def assert_nothing_written(count_rows: Callable[[], dict[str, int]]) -> Iterator
     before = count_rows()
     yield
     assert count_rows() == before
+
+
+@pytest.fixture
+def costs(
+    fake_wechat: FakeWeChat, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], Any]], dict[str, int]]:
+    """What one request cost, of what costs anything: for ``transaction=True``, else there are
+    savepoints in place of BEGIN and COMMIT."""
+    spent: Counter[str] = Counter()
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            spent[name] += 1
+            return function(*args, **kwargs)
+
+        return run
+
+    @contextmanager
+    def counting() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(stores, "run", counted("cache", stores.run))
+            for name in ("seal", "open"):
+                patch.setattr(Keyring, name, counted(name, getattr(Keyring, name)))
+            patch.setattr(payload, "decrypt", counted("decrypt", payload.decrypt))
+            patch.setattr(threading.Thread, "start", counted("threads", threading.Thread.start))
+            yield
+
+    def measure(act: Callable[[], Any]) -> dict[str, int]:
+        spent.clear()
+        calls = len(fake_wechat.calls)
+        with counting(), capture_statements(all_of_them=True) as statements:
+            answer = act()
+        assert answer.status_code in (200, 302), answer.content
+        spent["statements"] = len(statements)
+        spent["wechat"] = len(fake_wechat.calls) - calls
+        return {name: count for name, count in spent.items() if count}
+
+    return measure

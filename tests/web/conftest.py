@@ -9,6 +9,7 @@ from tests.api.conftest import (  # noqa: F401 - fixtures
     adapter,
     assert_nothing_written,
     configure,
+    costs,
     count_rows,
     impatient,
 )

@@ -8,57 +8,14 @@ decrypted.
 from __future__ import annotations
 
 import re
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from django.conf import settings
 
 from tests.api.phone import Phone, log_in
-from tests.statements import capture_statements
-from wxauth.crypto import payload
-from wxauth.crypto.keyring import Keyring
-from wxauth.services import cache, stores
+from wxauth.services import cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def costs(fake_wechat, monkeypatch) -> Callable[[Callable[[], Any]], dict[str, int]]:
-    """What one request cost, of what costs anything."""
-    spent: Counter[str] = Counter()
-
-    def counted(name, function):
-        def run(*args, **kwargs):
-            spent[name] += 1
-            return function(*args, **kwargs)
-
-        return run
-
-    @contextmanager
-    def counting() -> Iterator[None]:
-        with monkeypatch.context() as patch:
-            patch.setattr(stores, "run", counted("cache", stores.run))
-            for name in ("seal", "open"):
-                patch.setattr(Keyring, name, counted(name, getattr(Keyring, name)))
-            patch.setattr(payload, "decrypt", counted("decrypt", payload.decrypt))
-            patch.setattr(threading.Thread, "start", counted("threads", threading.Thread.start))
-            yield
-
-    def measure(act: Callable[[], Any]) -> dict[str, int]:
-        spent.clear()
-        calls = len(fake_wechat.calls)
-        with counting(), capture_statements(all_of_them=True) as statements:
-            answer = act()
-        assert answer.status_code == 200, answer.content
-        spent["statements"] = len(statements)
-        spent["wechat"] = len(fake_wechat.calls) - calls
-        return {name: count for name, count in spent.items() if count}
-
-    return measure
 
 
 @pytest.fixture
