@@ -11,7 +11,7 @@ from wxauth.testing import FakeWeChat, FakeWeChatServer
 
 from .hosting import Host, serve
 from .phone import APP_ONE, APP_TWO, Phone
-from .variants import VARIANTS
+from .variants import ACCOUNT, SITE, VARIANTS
 
 _people = itertools.count(1)
 
@@ -21,6 +21,8 @@ def wechat() -> Iterator[FakeWeChatServer]:
     fake = FakeWeChat(default_appid=APP_ONE)
     fake.add_app(APP_ONE, "secret-of-app-one")
     fake.add_app(APP_TWO, "secret-of-app-two")
+    fake.add_app(SITE, "secret-of-the-site", kind="website", domain="127.0.0.1")
+    fake.add_app(ACCOUNT, "secret-of-the-account", kind="officialaccount", domain="127.0.0.1")
     with FakeWeChatServer(fake) as server:
         yield server
 

@@ -215,7 +215,7 @@ def serve(
         HERE / host, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
     )
     for name, text in (files or {}).items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     project = Host(host, folder, get_python(host), wechat)
     with databases(host, folder) as lines:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .variants import DOCS, read_blocks
 
 
-def test_both_languages_show_the_same_settings():
+@pytest.mark.parametrize(("page", "count"), [("other-logins", 7), ("browsers", 5)])
+def test_both_languages_show_the_same_settings(page, count):
     english, chinese = (
-        read_blocks((DOCS / name).read_text())
-        for name in ("other-logins.md", "other-logins.zh-CN.md")
+        read_blocks((DOCS / name).read_text()) for name in (f"{page}.md", f"{page}.zh-CN.md")
     )
     assert english == chinese
-    assert len(english) == 7
+    assert len(english) == count

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parents[1] / "docs"
+#: As the page about browsers has them.
+SITE, ACCOUNT = "wx0000000000000003", "wx0000000000000004"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,57 @@ def other_logins(*choices: str) -> Variant:
     )
 
 
+def browsers() -> Variant:
+    """What startproject wrote, with pages for browsers, set up as the page about them says.
+
+    Its template holds the HTML of that page, piece by piece.
+    """
+    page = (DOCS / "browsers.md").read_text()
+    code: dict[str, str] = {}
+    for name, _said, piece in read_blocks(page):
+        code[name] = code.get(name, "") + piece
+    urls = (HERE / "bare" / "project" / "urls.py").read_text()
+    pieces = re.findall(r"```html\n(.*?)```", page, re.DOTALL)
+    return Variant(
+        "bare",
+        code["settings.py"] + BROWSERS,
+        {
+            "project/urls.py": urls + code["urls.py"] + SHOP_URLS,
+            "shop/__init__.py": "",
+            "shop/views.py": code["shop/views.py"] + WHOAMI,
+            "shop/templates/shop.html": "\n".join(["<b>{{ user.pk }}</b>", *pieces]),
+        },
+    )
+
+
+#: What the page says in words.
+BROWSERS = f"""
+INSTALLED_APPS += ["shop"]
+WXAUTH["APPS"] |= {{
+    "{SITE}": {{"SECRET": "secret-of-the-site", "KIND": "website"}},
+    "{ACCOUNT}": {{"SECRET": "secret-of-the-account", "KIND": "officialaccount"}},
+}}
+WXAUTH["OPEN_BASE"] = WXAUTH["API_BASE"]
+"""
+
+SHOP_URLS = """
+from shop import views
+
+urlpatterns += [path("shop/", views.shop), path("api/whoami/", views.whoami)]
+"""
+
+WHOAMI = """
+
+from rest_framework.decorators import api_view
+from rest_framework.response import Response
+
+
+@api_view(["GET", "POST"])
+def whoami(request):
+    return Response({"id": request.user.pk})
+"""
+
+
 def from_pages(host: str, *names: str, changes: str = "") -> Variant:
     """This host with the files that these pages show. A file may be shown in pieces."""
     files: dict[str, str] = {}
@@ -55,6 +109,7 @@ if "sqlite3" in DATABASES["default"]["ENGINE"]:
 
 VARIANTS = {
     "bare": Variant("bare"),
+    "browsers": browsers(),
     "uuid": Variant("uuid"),
     "china": Variant("china"),
     "china-without-slashes": Variant("china", "APPEND_SLASH = False"),
