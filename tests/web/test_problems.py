@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.core.signals import got_request_exception
@@ -125,12 +126,55 @@ def test_whatever_wechat_answers_nobody_is_logged_in_and_the_state_is_dead(
     assert codes(fake_wechat.consent(browser.client, address, "alice")) == (400, "invalid_state")
 
 
-def test_a_wechat_that_is_silent_is_given_up(
-    browser, fake_wechat, impatient, assert_nothing_written
+@pytest.mark.parametrize(("fault", "code"), FAULTS, ids=repr)
+def test_whatever_wechat_answers_nothing_is_linked(
+    browser, fake_wechat, fault, code, count_rows, django_user_model
 ):
+    carol = django_user_model.objects.create_user("carol")
+    browser.client.force_login(carol, backend="django.contrib.auth.backends.ModelBackend")
+    before = count_rows()
+    address = browser.client.post(f"/wechat/link/{SITE}/").url
+    fake_wechat.faults.add(fault, path=faults.OAUTH2)
+    status, _ = CONTRACT[code]
+    assert codes(fake_wechat.consent(browser.client, address, "alice")) == (status, code)
+    # The state is dead: who is logged in is sent on, and nothing is exchanged.
+    asked = len(fake_wechat.calls)
+    assert fake_wechat.consent(browser.client, address, "alice").status_code == 302
+    assert len(fake_wechat.calls) == asked
+    assert count_rows() == before
+    assert browser.who() == str(carol.pk)
+
+
+@pytest.mark.parametrize(("fault", "code"), FAULTS, ids=repr)
+def test_whatever_wechat_answers_who_is_logged_in_stays_so(
+    browser, fake_wechat, fault, code, count_rows
+):
+    browser.log_in("alice", SITE)
+    who, before = browser.who(), count_rows()
+    fake_wechat.faults.add(fault, path=faults.OAUTH2)
+    status, _ = CONTRACT[code]
+    # Silent, for the openid alone.
+    assert codes(browser.log_in("alice", ACCOUNT, "scope=base")) == (status, code)
+    assert (browser.who(), browser.openid(), count_rows()) == (who, None, before)
+
+
+@pytest.mark.parametrize(
+    ("appid", "query"),
+    [
+        (SITE, ""),
+        pytest.param(ACCOUNT, "", marks=pytest.mark.waits),
+        pytest.param(ACCOUNT, "scope=base", marks=pytest.mark.waits),
+    ],
+)
+def test_a_wechat_that_is_silent_is_given_up(
+    browser, fake_wechat, impatient, appid, query, assert_nothing_written
+):
+    address = browser.get(f"{START[appid]}?{query}").url
     fake_wechat.faults.add(faults.Slow(3), path=faults.OAUTH2)
-    assert codes(browser.log_in()) == (504, "wechat_timeout")
-    assert browser.who() is None
+    answer = fake_wechat.consent(browser.client, address, "alice")
+    assert codes(answer) == (504, "wechat_timeout")
+    assert (browser.who(), browser.openid()) == (None, None)
+    assert codes(fake_wechat.consent(browser.client, address, "alice")) == (400, "invalid_state")
 
 
 @pytest.mark.parametrize(
@@ -179,6 +223,16 @@ def test_the_log_says_who_came_and_no_secret(browser, fake_wechat, caplog):
     assert "django.request" in {record.name for record in caplog.records}
     for secret in (code, state, session, "secret-of-the-site"):
         assert secret not in everything
+
+
+@pytest.mark.parametrize("path", ["enter/", f"link/{SITE}/"])
+def test_a_form_of_any_size_is_refused_and_not_read(
+    browser, path, settings, assert_nothing_written
+):
+    form = {"ticket": "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)}
+    kind = "application/x-www-form-urlencoded"
+    answer = browser.client.post(f"/wechat/{path}", urlencode(form), kind)
+    assert answer.status_code == 400
 
 
 def test_a_database_that_is_gone_is_a_page(browser, fake_wechat, monkeypatch):

@@ -113,6 +113,24 @@ def test_the_app_comes_from_the_state_so_codes_are_not_mixed_up(browser, fake_we
     assert browser.who() is None
 
 
+@pytest.mark.parametrize("on", [False, True])
+def test_the_headers_of_a_gateway_mean_nothing_to_a_browser(
+    browser, fake_wechat, configure, monkeypatch, on, asked, assert_nothing_written
+):
+    monkeypatch.setenv("CBR_ENV_ID", "prod-1a2b3c")
+    configure(CLOUD=on)
+    headers = fake_wechat.cloud_headers("alice")
+    state = state_of(browser.get(START[SITE], headers=headers))
+    # As if alice had said no: a header is no code.
+    answer = browser.get(f"{CALLBACK}?state={state}", headers=headers)
+    assert codes(answer) == (403, "cancelled")
+    assert codes(browser.get(f"{CALLBACK}?state=x", headers=headers)) == ENDED
+    assert codes(browser.get("/wechat/enter/", headers=headers)) == (400, "invalid_ticket")
+    assert browser.client.post(f"/wechat/link/{SITE}/", headers=headers).status_code == 401
+    assert browser.get("/who/", headers=headers).json() == {"user": None, "openid": None}
+    assert asked() == []
+
+
 def test_the_session_has_another_key_after_the_login(browser):
     browser.get("/cart/?add=tea")
     before = browser.client.cookies["sessionid"].value

@@ -125,16 +125,24 @@ def test_the_header_and_the_cookie_of_somebody_are_not_looked_at(fake_wechat, al
 
 FAULTS = {
     "used": (faults.Errcode(40163), "code_used"),
+    "expired": (faults.Errcode(42003), "invalid_code"),
     "foreign": (faults.Errcode(40029), "invalid_code"),
+    "unknown appid": (faults.Errcode(40013), "misconfigured"),
     "wrong secret": (faults.Errcode(40125), "misconfigured"),
+    "not granted": (faults.Errcode(48001), "misconfigured"),
     "busy": (faults.Errcode(-1), "wechat_unavailable"),
     "html": (faults.html(), "wechat_unavailable"),
     "empty": (faults.empty(), "wechat_bad_response"),
+    "silence": (faults.Slow(30), "wechat_timeout"),
 }
 
 
 @pytest.mark.parametrize(("fault", "code"), FAULTS.values(), ids=FAULTS)
-def test_what_goes_wrong_at_wechat_has_its_answer(fake_wechat, fault, code, assert_nothing_written):
+def test_what_goes_wrong_at_wechat_has_its_answer(
+    fake_wechat, fault, code, assert_nothing_written, request
+):
+    if isinstance(fault, faults.Slow):
+        request.getfixturevalue("impatient")
     fake_wechat.faults.add(fault)
     assert_error(fetch(fake_wechat.prefetch_query("alice")), code)
 
