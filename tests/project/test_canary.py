@@ -674,6 +674,15 @@ def test_no_browser_leaves_a_trace(watch, world, phone_app, settings, monkeypatc
     apps = {**settings.WXAUTH["APPS"], site: {"SECRET": APP_SECRET, "KIND": "website"}}
     settings.WXAUTH = {**settings.WXAUTH, "APPS": apps}
     world.add_app(site, APP_SECRET, kind="website")
+
+    def planted(size):
+        """WeChat's access_token or refresh_token."""
+        text = secrets.token_urlsafe(size)
+        watch.plant(f"token {text[:8]}", text)
+        return text
+
+    sown = SimpleNamespace(token_urlsafe=planted, token_hex=secrets.token_hex)
+    monkeypatch.setattr("wxauth.testing.oauth2.secrets", sown)
     new = functools.partial(Client, raise_request_exception=False)
     browser = new()
 
@@ -710,6 +719,7 @@ def test_no_browser_leaves_a_trace(watch, world, phone_app, settings, monkeypatc
         world.faults.add(fault, path=faults.OAUTH2)
         come(place)
         world.faults.clear()
+    assert sum(name.startswith("token ") for name in watch.secrets) >= 2
     for owner, name in [
         (admission, "get_adapter"), (entry, "_note_visit"), (Login.objects, "create"),
     ]:  # fmt: skip
