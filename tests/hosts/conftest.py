@@ -11,7 +11,7 @@ from wxauth.testing import FakeWeChat, FakeWeChatServer
 
 from .hosting import Host, serve
 from .phone import APP_ONE, APP_TWO, Phone
-from .variants import ACCOUNT, SITE, VARIANTS
+from .variants import ACCOUNT, MOBILE, SITE, VARIANTS
 
 _people = itertools.count(1)
 
@@ -23,6 +23,7 @@ def wechat() -> Iterator[FakeWeChatServer]:
     fake.add_app(APP_TWO, "secret-of-app-two")
     fake.add_app(SITE, "secret-of-the-site", kind="website", domain="127.0.0.1")
     fake.add_app(ACCOUNT, "secret-of-the-account", kind="officialaccount", domain="127.0.0.1")
+    fake.add_app(MOBILE, "secret-of-the-mobile-app", kind="mobileapp")
     with FakeWeChatServer(fake) as server:
         yield server
 

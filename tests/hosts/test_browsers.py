@@ -6,8 +6,9 @@ The one with them runs on the settings, the view and the HTML of ``docs/browsers
 from __future__ import annotations
 
 import html
+import random
 import re
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import pytest
 import requests
@@ -15,7 +16,8 @@ from requests.cookies import RequestsCookieJar
 
 from tests.api.contract import assert_error
 
-from .variants import ACCOUNT, SITE
+from .phone import APP_ONE, APP_TWO
+from .variants import ACCOUNT, MOBILE, SITE
 
 pytestmark = pytest.mark.hosts
 
@@ -148,6 +150,61 @@ def test_who_has_a_password_links_wechat_and_staff_still_need_it(host, new_phone
     another = Browser(host, carol.name)
     refused = another.follow(another.follow(another.open("/shop/"), SITE), f"person={carol.name}")
     assert (refused.status_code, another.who()) == (403, "None")
+
+
+@pytest.fixture
+def doors(host):
+    """Door → how somebody comes through it; the key of their user, or None of a guest."""
+
+    def by_website(phone):
+        pc = Browser(host, phone.name)
+        pc.follow(pc.follow(pc.open("/shop/"), SITE), f"person={phone.name}")
+        return pc.who()
+
+    def in_wechat(phone, *, tap):
+        page = Browser(host, phone.name, IN_WECHAT)
+        page.http.cookies.set("person", phone.name)
+        who = page.who()
+        if tap and who == "None":
+            start = f"/wechat/start/{ACCOUNT}/?next=/shop/"
+            page.follow(page.open(start), f"person={phone.name}")
+            who = page.who()
+        return None if who == "None" else who
+
+    def by_ticket(phone):
+        phone.log_in()
+        url = phone.post("web-ticket/", {"next": "/shop/"}).json()["url"]
+        view = Browser(host, phone.name)
+        view.send(view.open(url.removeprefix(host.url)))
+        return view.who()
+
+    def ahead(phone):
+        query = urlencode(phone.fake.prefetch_query(phone.name))
+        return phone.send("GET", f"/api/wxauth/prefetch/?{query}").json()["user"]["id"]
+
+    return {
+        "mini-program": lambda phone: phone.log_in()["user"]["id"],
+        "another mini-program": lambda phone: phone.log_in(appid=APP_TWO)["user"]["id"],
+        "mobile app": lambda phone: phone.log_in(appid=MOBILE)["user"]["id"],
+        "website": by_website,
+        "asked inside WeChat": lambda phone: in_wechat(phone, tap=True),
+        "silently inside WeChat": lambda phone: in_wechat(phone, tap=False),
+        "web-view": by_ticket,
+        "pre-fetch": ahead,
+    }
+
+
+@pytest.mark.parametrize("order", range(10))
+def test_alice_is_one_user_whichever_door_she_takes_first(host, doors, new_phone, order):
+    alice, names = new_phone(host), list(doors)
+    random.Random(order).shuffle(names)
+    came = {name: doors[name](alice) for name in names}
+    guest = {name for name, who in came.items() if who is None}
+    assert guest <= {"silently inside WeChat"}
+    (key,) = {who for who in came.values() if who is not None}
+    assert alice.get("me/").json()["id"] == key
+    (identity,) = alice.get("me/identities/").json()
+    assert sorted(identity["apps"]) == [APP_ONE, APP_TWO, SITE, ACCOUNT, MOBILE]
 
 
 # -- without them ------------------------------------------------------------------------------

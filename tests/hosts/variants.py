@@ -10,6 +10,7 @@ HERE = Path(__file__).resolve().parent
 DOCS = HERE.parents[1] / "docs"
 #: As the page about browsers has them.
 SITE, ACCOUNT = "wx0000000000000003", "wx0000000000000004"
+MOBILE = "wx0000000000000005"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ INSTALLED_APPS += ["shop"]
 WXAUTH["APPS"] |= {{
     "{SITE}": {{"SECRET": "secret-of-the-site", "KIND": "website"}},
     "{ACCOUNT}": {{"SECRET": "secret-of-the-account", "KIND": "officialaccount"}},
+    "{MOBILE}": {{"SECRET": "secret-of-the-mobile-app", "KIND": "mobileapp"}},
 }}
+WXAUTH["PREFETCH"] = True
 WXAUTH["OPEN_BASE"] = WXAUTH["API_BASE"]
 """
 
