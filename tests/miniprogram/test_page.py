@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,9 @@ class Phone:
         self.page = page
         self.url = url
         self.complaints: list[str] = []
+        with urllib.request.urlopen(f"{url}/phone/config.json") as answer:
+            port = json.load(answer)["browser"]["port"]
+        self.browser = f"{url.rpartition(':')[0]}:{port}"
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", self._watch)
@@ -47,12 +52,13 @@ class Phone:
     def _hear(self, message: Any) -> None:
         # Chromium itself reports every refusal of the project; those are what the page shows.
         where = str(message.location.get("url", ""))
-        refused = "the server responded with a status of" in message.text and "/backend/" in where
+        shown = "/backend/" in where or where.startswith(f"{self.browser}/wechat/callback/")
+        refused = "the server responded with a status of" in message.text and shown
         if message.type in {"error", "warning"} and not refused:
             self.complaints.append(f"{message.text} ({where})")
 
     def _watch(self, request: Any) -> None:
-        if not request.url.startswith((self.url, "data:", "blob:")):
+        if not request.url.startswith((self.url, f"{self.browser}/", "data:", "blob:")):
             self.complaints.append(f"request to {request.url}")
 
     def tap(self, *names: str) -> Phone:
@@ -425,6 +431,134 @@ def test_it_speaks_english_to_others_and_both_on_demand(open_phone: Any):
         }"""
     )
     assert keys[0] == keys[1]
+
+
+#: What WeChat's browser says, by the language of the page.
+PAGES = {
+    "zh-CN": {
+        "asked": "在微信里登录",
+        "silently": "静默",
+        "agree": "确认登录：",
+        "refuse": "拒绝",
+        "refused": "你没有同意用微信登录",
+        "again": "重新开始",
+        "alice": "欢迎你，小爱",
+        "welcome": "欢迎你",
+        "guest": "你是访客",
+        "nobody": "尚未登录",
+        "out": "退出登录",
+    },
+    "en-US": {
+        "asked": "Log in inside WeChat",
+        "silently": "Silently",
+        "agree": "Confirm as",
+        "refuse": "Refuse",
+        "refused": "You did not agree",
+        "again": "Start again",
+        "alice": "Welcome, 小爱",
+        "welcome": "Welcome",
+        "guest": "You are a guest",
+        "nobody": "Nobody is logged in",
+        "out": "Log out",
+    },
+}
+
+
+class Frame:
+    """WeChat's browser on the phone."""
+
+    def __init__(self, phone: Phone, locale: str) -> None:
+        self.words = PAGES[locale]
+        self.frame = phone.page.frame_locator("#frame")
+
+    def tap(self, word: str) -> Frame:
+        self.frame.locator(f"main :is(a, button):has-text('{self.words[word]}')").first.click()
+        return self
+
+    def see(self, word: str) -> Frame:
+        self.frame.locator(f"main:has-text('{self.words[word]}')").wait_for()
+        return self
+
+
+@pytest.mark.parametrize("locale", PAGES)
+def test_the_browser_on_the_phone_opens_pages_inside_wechat(open_phone: Any, locale: str):
+    phone = open_phone(locale=locale)
+    phone.start("browser")
+    frame = Frame(phone, locale).see("nobody")
+    # WeChat asks nobody; who is not known stays a guest.
+    frame.tap("silently").see("guest")
+    phone.page.wait_for_selector("#rows .empty")
+    frame.tap("asked").tap("refuse").see("refused").tap("again")
+    # It is her phone: nobody else can be chosen.
+    assert frame.frame.locator("a.first").count() == 1
+    frame.tap("agree").see("alice")
+    (person,) = phone.people(1)
+    assert "小爱" in person
+    frame.tap("out").see("nobody").tap("silently").see("alice")
+
+
+def test_each_person_and_each_phone_has_a_browser_of_its_own(phone: Phone):
+    phone.start("browser")
+    frame = Frame(phone, "zh-CN").tap("asked").tap("agree").see("alice")
+    phone.start("person-bob")
+    frame.see("nobody")
+    phone.start("person-alice")
+    frame.see("alice")
+    phone.start("device-2")
+    frame.see("nobody")
+    phone.page.click("#language")
+    Frame(phone, "en-US").see("nobody")
+
+
+def test_the_mini_program_is_behind_the_browser(phone: Phone):
+    phone.sign_up().start("browser")
+    # Silently WeChat tells no unionid; when she agrees she is the user of the mini-program.
+    Frame(phone, "zh-CN").tap("silently").see("guest").tap("asked").tap("agree").see("welcome")
+    (person,) = phone.people(1)
+    assert "登录记录 2" in person
+    phone.page.click("#browser [data-do=back]")
+    phone.tap("tab-me")
+    phone.page.wait_for_selector(".profile .avatar")
+    assert phone.requests()[-1] == "me/logins/ ok"
+
+
+@pytest.mark.parametrize("locale", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 360])
+def test_the_browser_on_the_phone_shuts_nobody_out(
+    open_phone: Any, packages: Path, tmp_path: Path, locale: str, scheme: str, width: int
+):
+    folder = Path(os.environ.get("PICTURES", tmp_path))
+    size = {"width": width, "height": 900}
+    phone = open_phone(locale=locale, color_scheme=scheme, viewport=size, reduced_motion="reduce")
+    axe = (packages / "axe-core" / "axe.min.js").read_text()
+    serious = """() => axe.run({iframes: false}).then((found) => found.violations
+        .filter((one) => ['serious', 'critical'].includes(one.impact))
+        .map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`))"""
+    small = """[...document.querySelectorAll('a, button')]
+        .filter((one) => one.offsetParent && one.offsetHeight < 44)
+        .map((one) => one.outerHTML)"""
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+    def look(name: str) -> None:
+        phone.settle()
+        inside = phone.page.frame(url=f"{phone.browser}/**")
+        for page in (phone.page, inside):
+            page.evaluate(axe)
+            assert page.evaluate(serious) == [], name
+            assert page.evaluate(small) == [], name
+            assert page.evaluate(wide) <= 0, name
+        assert inside.get_attribute("html", "lang").startswith(locale[:2])
+        file = folder / f"browser-{name}-{locale}-{scheme}-{width}.png"
+        phone.page.screenshot(path=file)
+
+    phone.start("browser")
+    frame = Frame(phone, locale).see("nobody")
+    look("shop")
+    frame.tap("asked").see("agree")
+    look("asked")
+    frame.tap("refuse").see("refused")
+    look("refused")
 
 
 #: What may stand on the Chinese page in Latin letters: names of WeChat, HTTP and the contract.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import signal
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -151,6 +153,13 @@ def test_an_open_host_says_what_it_opens_and_lets_a_phone_in(project: dict[str, 
         me = f"http://127.0.0.1:{port}/api/wxauth/me/"
         assert ask(me, f"{name}:{port}")[0] == 401
         assert ask(me, "eve.example")[0] == 400
+        # WeChat's pages, too, stand where a phone can open them; a machine in no network has none.
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/wechat/start/wx5a4db0c0ffee0006/", headers={"Host": name})
+        to = connection.getresponse().headers["Location"]
+        connection.close()
+        assert urlsplit(to).port == port + 1
+        assert urlsplit(to).hostname == (name if re.fullmatch(r"[\d.]+", name) else "127.0.0.1")
     finally:
         dev.end(signal.SIGTERM)
 

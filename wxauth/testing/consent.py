@@ -113,8 +113,13 @@ class Consent(OAuth2):
         back = asked.back() if refuse else self.agree(asked, person, snapshot=snapshot)
         return client.get(back)
 
-    def connect(self, target: str, headers: Mapping[str, str]) -> Reply:
-        """The answer to a browser that opens one of these pages."""
+    def connect(
+        self, target: str, headers: Mapping[str, str], *, owner: str | None = None
+    ) -> Reply:
+        """The answer to a browser that opens one of these pages.
+
+        ``owner``: whose phone it is; else whoever is chosen.
+        """
         path, params = _split(target)
         words = WORDS["zh" if headers.get("accept-language", "zh").startswith("zh") else "en"]
         try:
@@ -128,18 +133,19 @@ class Consent(OAuth2):
             return _page(words, "请在微信客户端打开链接", link)
         if "refuse" in params:
             return Reply(b"", 302, location=asked.back())
-        chosen = params.get("person") or (_remembered(headers) if _is_silent(asked) else "")
+        before = (owner or _remembered(headers)) if _is_silent(asked) else ""
+        chosen = params.get("person") or before
         if chosen or _is_silent(asked):
             if chosen not in self.people:
                 chosen = self.person().name
             to = self.agree(asked, chosen, snapshot="snapshot" in params)
             return Reply(b"", 302, location=to, headers=_remember(chosen))
-        return self._ask(words, target, asked)
+        return self._ask(words, target, asked, [owner] if owner else list(self.people))
 
-    def _ask(self, words: Mapping[str, str], target: str, asked: Asked) -> Reply:
+    def _ask(self, words: Mapping[str, str], target: str, asked: Asked, people: list[str]) -> Reply:
         host = html.escape(urlsplit(asked.redirect_uri).hostname or "")
         rows = []
-        for name in self.people:
+        for name in people:
             agree = html.escape(f"{target}&person={quote(name)}")
             snapshot = html.escape(f"{target}&person={quote(name)}&snapshot=1")
             who = html.escape(self.person(name).nickname or name)

@@ -9,6 +9,8 @@ origin, so that neither the project nor the sandbox has to allow another one:
 - ``/backend/…``: the project itself. Requests are passed on to that one address and nowhere else,
   without cookies in either direction.
 
+WeChat's browser on the phone is in a frame, from another port: see ``browser``.
+
 Development only: ``wxauth_sandbox``, which serves it, refuses to start with ``DEBUG`` off.
 """
 
@@ -21,7 +23,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,11 +79,10 @@ class PhonePage:
     def __init__(
         self, *, backend: str, config: Mapping[str, Any], rows: Callable[[], Mapping[str, Any]]
     ) -> None:
-        url = urlsplit(backend)
-        if url.scheme != "http" or not url.hostname or url.path.strip("/"):
-            raise ValueError("The backend must be an address such as http://127.0.0.1:8000.")
-        self._address = (url.hostname, url.port or 80)
+        self._address = read_address(backend)
         self._config = {**config, "backendPort": self._address[1]}
+        #: WeChat's browser: its port, the path that it opens, the appid of the account; or None.
+        self.browser: Mapping[str, Any] | None = None
         self._rows = rows
         self._numbers = itertools.count(1)
         self._calls: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
@@ -120,13 +121,18 @@ class PhonePage:
         if request.method != "GET":
             return _reply(b"", "text/plain", 405)
         if path == "/phone/config.json":
-            return _json(self._config)
+            return _json({**self._config, "browser": self.browser})
         if path == "/phone/state.json":
             return _json(self._state(request.query.get("after", "")))
         file = STATIC / (path.rpartition("/")[2] or "index.html")
         if file.suffix not in TYPES or file.parent != STATIC or not file.is_file():
             return _reply(b"Not here.", "text/plain", 404)
-        return _reply(file.read_bytes(), TYPES[file.suffix])
+        reply = _reply(file.read_bytes(), TYPES[file.suffix])
+        if self.browser is None or file.suffix != ".html":
+            return reply
+        frame = f"{get_host(request)}:{self.browser['port']}"
+        policy = f"{HEADERS['Content-Security-Policy']}; frame-src {frame}"
+        return replace(reply, headers={**reply.headers, "Content-Security-Policy": policy})
 
     def _state(self, after: str) -> dict[str, Any]:
         number = int(after) if after.isdecimal() else 0
@@ -145,20 +151,55 @@ class PhonePage:
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         # A browser does not let a page choose its User-Agent; each phone on it has its own.
         headers["user-agent"] = request.headers.get("x-phone", "")
-        connection = http.client.HTTPConnection(*self._address, timeout=30)
-        try:
-            target = request.target.removeprefix(BACKEND)
-            connection.request(request.method, target, request.body or None, headers)
-            got = connection.getresponse()
-            body = got.read()
-        except (OSError, http.client.HTTPException):
-            # As nginx does, whose HTML a client has to understand too.
-            return _reply(b"<h1>502 Bad Gateway</h1>", "text/html", 502)
-        finally:
-            connection.close()
-        kind = got.getheader("Content-Type") or "text/plain"
-        passed = {name: value for name in PASSED_BACK if (value := got.getheader(name))}
-        return _reply(body, kind, got.status, passed)
+        got = ask_project(self._address, request, request.target.removeprefix(BACKEND), headers)
+        if got is None:
+            return bad_gateway()
+        kind = got.headers.get("Content-Type", "text/plain")
+        passed = {name: value for name in PASSED_BACK if (value := got.headers.get(name))}
+        return _reply(got.body, kind, got.status, passed)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the project answered."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def read_address(backend: str) -> tuple[str, int]:
+    """Host and port of the project. Raises ``ValueError``."""
+    url = urlsplit(backend)
+    if url.scheme != "http" or not url.hostname or url.path.strip("/"):
+        raise ValueError("The backend must be an address such as http://127.0.0.1:8000.")
+    return url.hostname, url.port or 80
+
+
+def ask_project(
+    address: tuple[str, int], request: Request, target: str, headers: Mapping[str, str]
+) -> Answer | None:
+    """Pass a request on; None where the project does not answer."""
+    connection = http.client.HTTPConnection(*address, timeout=30)
+    try:
+        connection.request(request.method, target, request.body or None, dict(headers))
+        got = connection.getresponse()
+        return Answer(got.status, got.headers, got.read())
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def bad_gateway() -> Reply:
+    """As nginx answers, whose HTML a client has to understand too."""
+    return _reply(b"<h1>502 Bad Gateway</h1>", "text/html", 502)
+
+
+def get_host(request: Request) -> str:
+    """Scheme and host, without the port, by which the browser calls this machine."""
+    name = urlsplit(f"//{request.headers.get('host', '')}").hostname or "127.0.0.1"
+    return f"http://[{name}]" if ":" in name else f"http://{name}"
 
 
 def _shorten(name: str, value: object) -> object:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from .browser import PhoneBrowser
 from .consent import PREFIX as CONNECT
 from .fake import FakeWeChat, read_json
 from .faults import Reply
@@ -84,6 +85,23 @@ class FakeWeChatServer:
         self.close()
 
 
+class PhoneBrowserServer:
+    """Serves WeChat's browser of the simulated phone under ``port``, a free one."""
+
+    def __init__(self, browser: PhoneBrowser, host: str) -> None:
+        self._http = _HTTPServer((host, 0), _BrowserHandler)
+        self._http.browser = browser
+        self.port = int(self._http.server_address[1])
+
+    def __enter__(self) -> PhoneBrowserServer:
+        threading.Thread(target=self._http.serve_forever, args=[0.05], daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
 class StopSignal:
     """Ctrl-C and SIGTERM as something to wait for. Made in the main thread, before serving."""
 
@@ -101,6 +119,7 @@ class StopSignal:
 class _HTTPServer(ThreadingHTTPServer):
     fake: FakeWeChat
     page: PhonePage | None
+    browser: PhoneBrowser
     daemon_threads = True
     # The default of 5 would refuse connections that arrive together.
     request_queue_size = 128
@@ -147,44 +166,49 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        fake, page, url = self.server.fake, self.server.page, urlsplit(self.path)
-        params = dict(parse_qsl(url.query, keep_blank_values=True))
+        request = self.read()
+        if request is None:
+            return
+        fake, page, path = self.server.fake, self.server.page, urlsplit(request.target).path
+        params, body = request.query, request.body
+        if path.startswith(PREFIX):
+            self.reply(control(fake, self.command, path, params, body))
+            return
+        if path.startswith(CONNECT):
+            self.reply(fake.connect(request.target, request.headers))
+            return
+        if page is not None and page.owns(path):
+            self.reply(page.answer(request))
+            return
+        asked = {**params, **_fields(body)}
+        fake.record(path, asked)
+        fault, over = fake.faults.take(path)
+        answer = fault.answer(lambda: fake.answer(path, params, body, self.command))
+        if page is not None:
+            page.note(path, asked, fault, answer)
+        fault.send(self, answer if isinstance(answer, Reply) else _reply(fake, answer), over)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- the standard library's names
+
+    def read(self) -> Request | None:
+        """What is asked, if it may be answered."""
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or "Transfer-Encoding" in self.headers:
             # Without its end known, the next request of this connection cannot be found.
             self.close_connection = True
             self.send_error(411)
-            return
+            return None
         body = self.rfile.read(int(length))
         if not _is_local_name(self.headers.get("Host", "")):
             self.send_error(421, "This is no name of a machine in your network")
-            return
-        if url.path.startswith(PREFIX):
-            reply = control(fake, self.command, url.path, params, body)
-            self.head(reply)
-            self.body(reply.body)
-            return
-        if url.path.startswith(CONNECT):
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = fake.connect(self.path, headers)
-            self.head(reply)
-            self.body(reply.body)
-            return
-        if page is not None and page.owns(url.path):
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = page.answer(Request(self.command, self.path, params, headers, body))
-            self.head(reply)
-            self.body(reply.body)
-            return
-        asked = params | _fields(body)
-        fake.record(url.path, asked)
-        fault, over = fake.faults.take(url.path)
-        answer = fault.answer(lambda: fake.answer(url.path, params, body, self.command))
-        if page is not None:
-            page.note(url.path, asked, fault, answer)
-        fault.send(self, answer if isinstance(answer, Reply) else _reply(fake, answer), over)
+            return None
+        query = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return Request(self.command, self.path, query, headers, body)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- the standard library's names
+    def reply(self, reply: Reply) -> None:
+        self.head(reply)
+        self.body(reply.body)
 
     def head(self, reply: Reply) -> None:
         self.send_response(reply.status)
@@ -210,6 +234,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- likewise
         """Quiet: a URL holds the AppSecret."""
+
+
+class _BrowserHandler(_Handler):
+    def do_GET(self) -> None:
+        request = self.read()
+        if request is not None:
+            self.reply(self.server.browser.answer(request))
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- likewise
 
 
 def _is_local_name(host: str) -> bool:

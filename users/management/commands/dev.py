@@ -70,6 +70,9 @@ class Command(BaseCommand):
                 bound = ["--host", host, "--port", str(sandbox_port)]
                 children.append(_manage("wxauth_sandbox", *bound, "--backend", server))
             environment = {"WXAUTH_API_BASE": sandbox} if sandbox else {}
+            if sandbox and addresses and _is_address(addresses[0]):
+                # Browsers are sent there, a phone's in the network too.
+                environment["WXAUTH_OPEN_BASE"] = f"http://{addresses[0]}:{sandbox_port}"
             if addresses and not settings.ALLOWED_HOSTS:
                 environment["ALLOWED_HOSTS"] = ",".join([*THIS_MACHINE, *addresses])
             children.append(_manage("runserver", f"{host}:{port}", **environment))
@@ -174,6 +177,14 @@ def _open_addresses(host: str) -> list[str]:
             found = []
     name = socket.gethostname()
     return [*found, name, *([] if "." in name else [f"{name}.local"])]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _manage(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:

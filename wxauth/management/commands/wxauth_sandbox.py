@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 
 from wxauth.conf import SANDBOX_API_BASE, SANDBOX_APPS, conf
 from wxauth.testing import FakeWeChat, FakeWeChatServer, load_file
+from wxauth.testing.browser import PhoneBrowser
 from wxauth.testing.page import PhonePage
 from wxauth.testing.rows import read_rows, reverse_or_none
 from wxauth.testing.sandbox import ROUTES
-from wxauth.testing.server import StopSignal
+from wxauth.testing.server import PhoneBrowserServer, StopSignal
 from wxauth.types import App, Kind
 
 
@@ -54,8 +57,12 @@ class Command(BaseCommand):
             server = FakeWeChatServer(fake, options["host"], port, page=page)
         except (OSError, OverflowError, ValueError) as error:
             raise CommandError(str(error)) from None
+        browser = PhoneBrowserServer(
+            PhoneBrowser(fake, backend=options["backend"]), options["host"]
+        )
+        page.browser = _describe_browser(browser.port)
         stop = StopSignal()
-        with server:
+        with browser, server:
             self.stdout.write(
                 _("The WeChat sandbox is at %(url)s (Ctrl-C stops it).") % {"url": server.url}
             )
@@ -80,20 +87,26 @@ def _let_it_push(fake: FakeWeChat, backend: str) -> None:
     fake.push_url = backend.rstrip("/") + path.replace("APPID", "{appid}")
 
 
+def _describe_browser(port: int) -> dict[str, Any] | None:
+    """What the phone's browser opens: the page with the buttons, if this project has such doors."""
+    accounts = [app.appid for app in _apps() if app.kind is Kind.OFFICIAL_ACCOUNT]
+    if not accounts or reverse_or_none("wxauth_web:callback") is None:
+        return None
+    return {"port": port, "path": resolve_url(settings.LOGIN_URL), "appid": accounts[0]}
+
+
 def _describe(fake: FakeWeChat) -> dict[str, Any]:
     """What the page has to know about this project."""
     login = reverse_or_none("wxauth:login") or "/api/wxauth/login"
-    apps, demo = [
-        [
-            {"appid": app.appid, "platform": app.platform, "name": app.name}
-            for app in found
-            if app.kind is Kind.MINIPROGRAM
-        ]
-        for found in (conf.APPS.values(), SANDBOX_APPS.values())
-    ]
+    minis = [app for app in conf.APPS.values() if app.kind is Kind.MINIPROGRAM]
+    # The page has names of its own for the sandbox's, in both languages.
+    demo = [replace(app, name="") for app in SANDBOX_APPS.values() if app.kind is Kind.MINIPROGRAM]
     return {
         "api": login.rstrip("/").removesuffix("login"),
-        "apps": apps or demo,
+        "apps": [
+            {"appid": app.appid, "platform": app.platform, "name": app.name}
+            for app in minis or demo
+        ],
         "admin": reverse_or_none("admin:index"),
         "docs": reverse_or_none("docs"),
         # Parts of the page that wait for the project to have them.

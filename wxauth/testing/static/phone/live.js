@@ -5,6 +5,8 @@ import { words } from './words.js'
 const MOST = 80
 /** The requests for which the project asks WeChat. */
 const ASKING = /^(login|me\/phone|session)/
+/** What it asks for WeChat's browser, whose requests this page does not see. */
+const FOR_BROWSERS = /^\/sns\/(oauth2|userinfo)/
 /** In milliseconds: how wrong the page may be about when the sandbox heard of a call. */
 const SLACK = 60
 const HIDDEN = /^(encryptedData|iv|rawData|signature|code|phone_code|token)$/
@@ -115,7 +117,8 @@ export function makeLive({ timeline, rows, page }) {
       const owners = entries.filter((one) => one.kind === 'request' && ASKING.test(one.path)
         && one.at <= at + SLACK && (one.end === null || at <= one.end + SLACK))
       const owner = owners[owners.length - 1]
-      if (owner) owner.calls.push(call)
+      if (FOR_BROWSERS.test(call.path)) add({ kind: 'call', call })
+      else if (owner) owner.calls.push(call)
       page.onCall(call)
     }
     if (calls.length) draw()
@@ -146,6 +149,7 @@ export function makeLive({ timeline, rows, page }) {
 
   const shapes = {
     tap: (entry) => h('p', { class: 'tap' }, entry.text()),
+    call: (entry, say) => wechat(entry.call, say),
     note: (entry) => h('p', { class: 'note' }, icon(entry.icon), entry.text(), entry.code && h('code', null, entry.code)),
     request(entry, say) {
       const open = entry.end === null

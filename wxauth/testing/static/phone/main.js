@@ -1,7 +1,7 @@
 // The page: who, which app, which phone, what goes wrong. The phone itself runs the client.
 import { h, icon } from './dom.js'
 import { makeLive } from './live.js'
-import { draw } from './screens.js'
+import { bar, draw } from './screens.js'
 import { NO_NUMBER, keepFile, makeWx, phoneDetail, sandbox } from './wx.js'
 import { explain, language, switchLanguage, tag, words } from './words.js'
 
@@ -15,13 +15,15 @@ const DEMO = [
   { icon: 'paw', zh: '喵宠医院', en: 'Purr Clinic' },
 ]
 /** Everything that the project may ask WeChat: troubles are for all of it. */
-const PATHS = ['/sns/jscode2session', '/wxa/business/getuserphonenumber', '/cgi-bin/stable_token']
+const PATHS = ['/sns/jscode2session', '/wxa/business/getuserphonenumber', '/cgi-bin/stable_token', '/sns/oauth2/access_token', '/sns/userinfo']
 
 const state = {
   person: config.people.find((one) => one.name === 'alice') ? 'alice' : config.people[0].name,
   /** Who held the phone before. */
   former: config.people[config.people.length - 1].name,
   appid: config.apps[0].appid,
+  /** Whether WeChat's browser is in front of the mini-program. */
+  browser: false,
   device: 1,
   devices: 1,
   used: false,
@@ -43,6 +45,7 @@ const state = {
 const sessions = new Map()
 
 function appOf(appid) {
+  if (config.browser && appid === config.browser.appid) return { icon: 'globe', name: words().browser }
   const index = config.apps.findIndex((one) => one.appid === appid)
   const demo = DEMO[index]
   if (index >= 0 && !config.apps[index].name && demo) return { icon: demo.icon, name: demo[language()] }
@@ -119,6 +122,22 @@ function drawScreen() {
     input.value = typing
     input.focus()
   }
+  $('browser-toast').replaceChildren(one.toast && h('div', { class: 'toast', role: 'status' }, one.toast))
+}
+
+/** WeChat's browser comes from another port, which has to know whose phone this is. */
+function drawBrowser() {
+  $('screen').hidden = state.browser
+  $('browser').hidden = !state.browser
+  if (!state.browser) return
+  const title = words().browserTitle(personName(config.people.find((one) => one.name === state.person)))
+  $('browser-bar').replaceChildren(bar(title, () => choose({ browser: false }), words().closeBrowser))
+  $('frame').title = title
+  const phone = String(new URLSearchParams({ person: state.person, device: state.device, language: tag() }))
+  if ($('frame').dataset.phone === phone) return
+  $('frame').dataset.phone = phone
+  document.cookie = `wxauth_phone=${phone}; Path=/; SameSite=Lax`
+  $('frame').src = `${location.protocol}//${location.hostname}:${config.browser.port}${config.browser.path}`
 }
 
 let toastTimer
@@ -498,10 +517,17 @@ function drawChoice() {
   }, h('span', { class: 'face' }, personName(one).slice(language() === 'zh' ? -1 : 0)[0]), h('span', null, personName(one)),
   state.banned.has(one.name) && h('span', { class: 'banned' }, say.banned))))
 
-  $('apps').replaceChildren(...config.apps.map((one) => radio(one.appid === state.appid, {
-    class: 'app', 'data-do': `app-${one.appid}`, onclick: () => choose({ appid: one.appid }), title: one.appid,
+  $('apps').replaceChildren(...config.apps.map((one) => radio(one.appid === state.appid && !state.browser, {
+    class: 'app', 'data-do': `app-${one.appid}`, onclick: () => choose({ appid: one.appid, browser: false }), title: one.appid,
   }, h('span', { class: `dot ${appOf(one.appid).icon}` }, icon(appOf(one.appid).icon)),
-  h('span', null, h('b', null, appOf(one.appid).name), h('small', null, say.platform(one.platform))))))
+  h('span', null, h('b', null, appOf(one.appid).name), h('small', null, say.platform(one.platform))))),
+  config.browser ? radio(state.browser, {
+    class: 'app', 'data-do': 'browser', onclick: () => {
+      live.gesture(() => words().browser)
+      choose({ browser: true })
+      $('browser').scrollIntoView({ block: 'nearest' })
+    },
+  }, h('span', { class: 'dot globe' }, icon('globe')), h('span', null, h('b', null, say.browser), h('small', null, say.browserHint))) : '')
 
   const numbers = Array.from({ length: state.devices }, (_, index) => index + 1)
   $('devices').replaceChildren(...numbers.map((number) => h('button', {
@@ -523,6 +549,7 @@ function drawAll() {
   drawChoice()
   drawSide()
   drawScreen()
+  drawBrowser()
 }
 
 for (const name of ['docs', 'admin']) {
@@ -536,6 +563,8 @@ $('language').addEventListener('click', () => {
   drawAll()
   live.redraw()
 })
+// Somebody may have logged in there, or out.
+$('frame').addEventListener('load', () => live.poll())
 $('clear').addEventListener('click', () => live.clear())
 
 await sandbox('POST', 'faults', { clear: true })

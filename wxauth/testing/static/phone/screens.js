@@ -9,18 +9,23 @@ const GOODS = {
   app: { zh: [['第一件', 10], ['第二件', 20], ['第三件', 30]], en: [['First thing', 10], ['Second thing', 20], ['Third thing', 30]] },
 }
 
+/** The clock, and under it a title with a way back. */
+export function bar(title, back, backLabel) {
+  const clock = new Date().toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+  return h('div', { class: 'bar' },
+    h('div', { class: 'status-bar' }, h('span', null, clock), h('span', { class: 'island' }), h('span', { class: 'battery' })),
+    h('div', { class: 'nav' },
+      back && h('button', { type: 'button', class: 'back', 'aria-label': backLabel, onclick: back, 'data-do': 'back' }, icon('back')),
+      h('b', null, title),
+      h('span', { class: 'capsule', 'aria-hidden': 'true' }, h('i'), h('u'))))
+}
+
 /** What the phone shows now. `on` holds what each tap does. */
 export function draw(session, app, on) {
   const say = words()
   const busy = session.busy
-  const clock = new Date().toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
 
-  const top = (title, back) => h('div', { class: 'bar' },
-    h('div', { class: 'status-bar' }, h('span', null, clock), h('span', { class: 'island' }), h('span', { class: 'battery' })),
-    h('div', { class: 'nav' },
-      back && h('button', { type: 'button', class: 'back', 'aria-label': say.notNow, onclick: back }, icon('back')),
-      h('b', null, title),
-      h('span', { class: 'capsule', 'aria-hidden': 'true' }, h('i'), h('u'))))
+  const top = (title, back) => bar(title, back, say.notNow)
 
   const tab = (name, symbol, label) => h('button', {
     type: 'button', class: 'tab', 'aria-current': session.tab === name ? 'page' : null, onclick: () => on.tab(name), 'data-do': `tab-${name}`,

@@ -6,7 +6,8 @@ const zh = {
   docs: 'API 文档',
   admin: '管理后台',
   who: '谁在用手机',
-  which: '打开哪个小程序',
+  which: '打开什么',
+  browser: '浏览器', browserHint: '微信里的网页', browserTitle: (name) => `${name}的微信浏览器`, closeBrowser: '关闭浏览器',
   trouble: '制造麻烦',
   tryThis: '试一试',
   live: '正在发生',
@@ -69,7 +70,7 @@ const zh = {
   emptyTimeline: '还没有请求。随便看看不需要登录：点「我的订单」或「我的」，看看会发生什么。',
   emptyRows: '还没有人登录过。', rowsError: '读不到数据：先运行 migrate',
   logins: (n) => `登录记录 ${n}`, live1: '有效', dead: '已结束', sealed: 'session_key 已加密', unbound: '无 unionid',
-  oneUser: '同一个用户，两个小程序', troubleName: { Errcode: '错误码', Slow: '慢', Body: '宕机', Reset: '断开' },
+  oneUser: '同一个用户，不止一个应用', troubleName: { Errcode: '错误码', Slow: '慢', Body: '宕机', Reset: '断开' },
 }
 
 const en = {
@@ -78,7 +79,8 @@ const en = {
   docs: 'API docs',
   admin: 'Admin',
   who: 'Who holds the phone',
-  which: 'Which mini-program',
+  which: 'What is open',
+  browser: 'Browser', browserHint: 'Pages inside WeChat', browserTitle: (name) => `${name}’s WeChat`, closeBrowser: 'Close the browser',
   trouble: 'Make trouble',
   tryThis: 'Try',
   live: 'What happens',
@@ -141,7 +143,7 @@ const en = {
   emptyTimeline: 'No request so far: browsing needs no login. Tap “My orders” or “Me” and see what happens.',
   emptyRows: 'Nobody has logged in yet.', rowsError: 'Cannot read the data: run migrate first',
   logins: (n) => `Logins: ${n}`, live1: 'live', dead: 'ended', sealed: 'session_key sealed', unbound: 'no unionid',
-  oneUser: 'One user, two mini-programs', troubleName: { Errcode: 'errcode', Slow: 'slow', Body: 'down', Reset: 'reset' },
+  oneUser: 'One user, more than one app', troubleName: { Errcode: 'errcode', Slow: 'slow', Body: 'down', Reset: 'reset' },
 }
 
 const all = { zh, en }
