@@ -201,7 +201,7 @@ def test_one_person_in_two_mini_programs_is_one_user_and_in_a_third_another(phon
     phone.tap(f"app-{BOOKS}", "orders")
     phone.toast("你还没有订单")
     (person,) = phone.people(1)
-    assert "同一个用户，两个小程序" in person
+    assert "同一个用户，不止一个应用" in person
     assert person.count("身份") == 1
     phone.tap(f"app-{CLINIC}").sign_up()
     other, person = phone.people(2)
@@ -492,6 +492,7 @@ def test_the_browser_on_the_phone_opens_pages_inside_wechat(open_phone: Any, loc
     # It is her phone: nobody else can be chosen.
     assert frame.frame.locator("a.first").count() == 1
     frame.tap("agree").see("alice")
+    phone.see(".timeline > .wechat", "access_token")
     (person,) = phone.people(1)
     assert "小爱" in person
     frame.tap("out").see("nobody").tap("silently").see("alice")

@@ -117,7 +117,8 @@ export function makeLive({ timeline, rows, page }) {
       const owners = entries.filter((one) => one.kind === 'request' && ASKING.test(one.path)
         && one.at <= at + SLACK && (one.end === null || at <= one.end + SLACK))
       const owner = owners[owners.length - 1]
-      if (FOR_BROWSERS.test(call.path)) add({ kind: 'call', call })
+      // At 0 this page was opened; the sandbox remembers what was before.
+      if (FOR_BROWSERS.test(call.path) && at > 0) add({ kind: 'call', call })
       else if (owner) owner.calls.push(call)
       page.onCall(call)
     }
