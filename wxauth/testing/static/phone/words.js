@@ -7,7 +7,7 @@ const zh = {
   admin: '管理后台',
   who: '谁在用手机',
   which: '打开什么',
-  browser: '浏览器', browserHint: '微信里的网页', browserTitle: (name) => `${name}的微信浏览器`, closeBrowser: '关闭浏览器',
+  browser: '浏览器', browserHint: '微信里的网页', browserTitle: (name) => `${name}的微信`, closeBrowser: '关闭浏览器',
   trouble: '制造麻烦',
   tryThis: '试一试',
   live: '正在发生',
