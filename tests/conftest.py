@@ -55,7 +55,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 #: So many cases of one test are tried where some will do.
-SOME = 8
+SOME = 3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
