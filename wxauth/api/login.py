@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.datastructures import MultiValueDict
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from wxauth.exceptions import InvalidRequest, RateLimited
+from wxauth.exceptions import RateLimited
 from wxauth.services.limits import Hit
 from wxauth.services.login import by_gateway
 from wxauth.services.login.by_code import log_in
@@ -24,7 +23,7 @@ from wxauth.wiring import Part
 from . import serializers
 from .base import View
 from .device import get_device
-from .parsers import MAX_DATA
+from .parsers import MAX_DATA, read_once
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class LoginRequest:
         ``invalid_request`` with its ``field``.
         """
         if isinstance(fields, MultiValueDict):
-            fields = _single(fields)
+            fields = read_once(fields)
         good = _get_rules().run_validation(fields)
         return cls(
             code=Secret(good["code"]) if "code" in good else None,
@@ -75,14 +74,6 @@ class LoginRequest:
 def _get_rules() -> serializers.LoginRequestSerializer:
     """Made once: REST framework copies all fields for every serializer that is asked."""
     return serializers.LoginRequestSerializer()
-
-
-def _single(fields: MultiValueDict[str, Any]) -> dict[str, Any]:
-    """A field that is there twice means one thing to us and another to a proxy's log."""
-    for name, values in fields.lists():
-        if len(values) > 1:
-            raise InvalidRequest(_("The form cannot be read."), field=name)
-    return fields.dict()
 
 
 class LoginView(View):
@@ -142,7 +133,9 @@ class LoginView(View):
             "hit": self._hit,
         }
         if login.code is None:
-            done = by_gateway.log_in(headers=request.headers, appid=login.appid, **rest)
+            app, session = by_gateway.read(request.headers, login.appid)
+            self.appid = app.appid
+            done = by_gateway.log_in(app=app, session=session, **rest)
         else:
             app = get_app(login.appid)
             self.appid = app.appid

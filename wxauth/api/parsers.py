@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from rest_framework.parsers import BaseParser, DataAndFiles
 
@@ -59,6 +60,17 @@ class StrictJSONParser(BaseParser):
         except ValueError:
             wrong = _("The body must be a JSON object.")
         raise InvalidRequest(wrong)
+
+
+def read_once(fields: MultiValueDict[str, Any]) -> dict[str, Any]:
+    """A field that is there twice means one thing to us and another to a proxy's log.
+
+    Raises ``InvalidRequest``.
+    """
+    for name, values in fields.lists():
+        if len(values) > 1:
+            raise InvalidRequest(_("This is there twice."), field=name)
+    return fields.dict()
 
 
 class FormParser(BaseParser):

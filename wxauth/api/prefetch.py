@@ -9,7 +9,6 @@ import logging
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +16,7 @@ from rest_framework.response import Response
 from wxauth.authentication import get_login
 from wxauth.conf import conf
 from wxauth.crypto.tokens import TOKEN_PREFIX
-from wxauth.exceptions import InvalidRequest, NotFound, UnknownApp
+from wxauth.exceptions import NotFound, UnknownApp
 from wxauth.models import Login
 from wxauth.services import limits
 from wxauth.services.login.by_code import log_in
@@ -28,6 +27,7 @@ from wxauth.wiring import get_adapter, get_user_serializer
 from . import errors, serializers
 from .base import PlainJSONRenderer, View
 from .device import get_device
+from .parsers import read_once
 from .schema import WECHAT, Operation
 
 logger = logging.getLogger("wxauth.prefetch")
@@ -77,7 +77,7 @@ class PrefetchView(View):
     def get(self, request: Request) -> Response:
         if not conf.PREFETCH:
             raise NotFound("Nothing is fetched ahead here.")
-        sent = serializers.PrefetchSerializer(data=_single(self.query))
+        sent = serializers.PrefetchSerializer(data=read_once(self.query))
         sent.is_valid(raise_exception=True)
         fields = sent.validated_data
         app = _get_app(fields["appid"])
@@ -109,13 +109,6 @@ class PrefetchView(View):
             return body
         logger.warning("An answer of %d bytes is too large to fetch ahead: without extra.", size)
         return {**body, "extra": {}}
-
-
-def _single(query: QueryDict) -> dict[str, Any]:
-    for name, values in query.lists():
-        if len(values) > 1:
-            raise InvalidRequest(_("This is there twice."), field=name)
-    return query.dict()
 
 
 def _get_app(appid: str) -> App:

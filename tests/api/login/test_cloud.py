@@ -147,11 +147,14 @@ def test_a_code_that_is_sent_is_a_good_one(fake_wechat, client, assert_nothing_w
         assert_error(answer, "invalid_request", field="code")
 
 
-def test_whoever_is_blocked_stays_out(fake_wechat, client, alice):
+def test_whoever_is_blocked_stays_out_and_the_log_names_the_app(fake_wechat, client, alice, caplog):
     row = alice.row
     row.blocked_at = row.created_at
     row.save()
+    caplog.set_level("INFO", "wxauth.access")
     assert_error(enter(client, fake_wechat.cloud_headers("alice")), "blocked")
+    (line,) = [each for each in caplog.records if each.name == "wxauth.access"]
+    assert (line.code, line.appid) == ("blocked", APP_ONE)
 
 
 def test_a_stranger_who_only_asks_is_told_so(fake_wechat, client, assert_nothing_written):
@@ -189,7 +192,7 @@ def test_switched_off_the_headers_mean_nothing_on_any_path(
 def test_switched_off_not_even_the_service_believes_them(fake_wechat, configure):
     configure(CLOUD=False)
     with pytest.raises(by_gateway.InvalidCode):
-        by_gateway.log_in(headers=fake_wechat.cloud_headers("alice"))
+        by_gateway.read(fake_wechat.cloud_headers("alice"))
 
 
 def test_switched_on_they_mean_nothing_but_at_the_login(fake_wechat, client, alice):

@@ -36,8 +36,8 @@ KINDS = frozenset({Kind.MINIPROGRAM, Kind.OFFICIAL_ACCOUNT})
 
 def log_in(
     *,
-    headers: Mapping[str, str],
-    appid: str | None = None,
+    app: App,
+    session: Session,
     phone_code: Secret | None = None,
     enclosure: Enclosure | None = None,
     signup: bool = True,
@@ -45,18 +45,14 @@ def log_in(
     device: Device | None = None,
     hit: limits.Hit | None = None,
 ) -> LoggedIn:
-    """Log in the person of whom the gateway speaks, if ``WXAUTH["CLOUD"]`` is on.
+    """Log in the person of whom the gateway has spoken (``read``).
 
-    ``appid`` is what the phone says, if it does, and has to be the gateway's. The others are those
-    of ``by_code.log_in``.
-
-    Raises ``InvalidCode`` where the gateway has not spoken, or of somebody else's, and whatever
-    ``signing_in.sign_in`` does.
+    The others are those of ``by_code.log_in``. Raises ``InvalidRequest`` for what needs a
+    session_key, and whatever ``signing_in.sign_in`` does.
     """
     if hit is not None:
         hit.count()
     device = device or Device()
-    app, session = _read(headers, appid)
     enclosures.refuse_misplaced(app=app, enclosure=enclosure, phone_code=phone_code, has_key=False)
     with announcing_failure(app, device):
         done = sign_in(
@@ -74,7 +70,12 @@ def log_in(
     return LoggedIn(done.login, done.token, done.created, done.warnings, payload)
 
 
-def _read(headers: Mapping[str, str], claimed: str | None) -> tuple[App, Session]:
+def read(headers: Mapping[str, str], claimed: str | None = None) -> tuple[App, Session]:
+    """The app and the person of whom the gateway speaks, if ``WXAUTH["CLOUD"]`` is on.
+
+    ``claimed`` is the appid that the phone says, if it does, and has to be the gateway's. Raises
+    ``InvalidCode`` where the gateway has not spoken, or of somebody else's.
+    """
     if not conf.CLOUD:
         raise InvalidCode("No gateway is believed here.")
     source = headers.get("X-WX-SOURCE", "").partition(",")[0].strip()
